@@ -1,0 +1,39 @@
+/*
+ * core/io/loop_internal.h: what loop.c and timer.c know of each other. Nobody else includes it.
+ */
+#ifndef SW_CORE_IO_LOOP_INTERNAL_H
+#define SW_CORE_IO_LOOP_INTERNAL_H
+
+#include <stdbool.h>
+#include <stdint.h>
+#include <sys/queue.h>
+#include <uv.h>
+
+#include "core/io/loop.h"
+#include "core/io/timer.h"
+
+struct deferred;
+struct signal_watch;
+
+struct loop {
+	uv_loop_t uv;
+	uv_prepare_t prepare; /* measures the turns; does not keep the loop alive */
+	uv_idle_t idle;   /* runs while something is deferred or due, so that poll does not sleep */
+	uv_timer_t guard; /* loop_destroy() waits no longer than this for others' handles */
+	struct clock *clock;
+	STAILQ_HEAD(, deferred) deferred;
+	SLIST_HEAD(, signal_watch) signals;
+	TAILQ_HEAD(, timer) timers;      /* all of them */
+	TAILQ_HEAD(due_list, timer) due; /* those whose time has come, in the order they will run */
+	uint64_t round; /* of the idle callback: what is added during one waits for the next */
+	uint64_t turn_began_ns, idle_seen_ns, longest_turn_ns;
+};
+
+/* Makes the idle callback run on the next turn. */
+void loop_wake_idle(struct loop *l);
+/* Runs the callbacks of the due timers that were there when this round began. */
+void timer_run_due(struct loop *l);
+/* Closes the timers nobody destroyed. */
+void timer_close_all(struct loop *l);
+
+#endif
