@@ -1,0 +1,52 @@
+/*
+ * core/io/journal.h: append-only record file with group fdatasync off the loop.
+ *
+ * One line per record: "<ms> <kind> <payload> <crc32c-hex>\n", CRC-32C over everything before its own
+ * leading blank. PAYLOAD is one line of printable UTF-8 without line breaks. A torn last line is cut off at
+ * open; a bad line elsewhere is SW_ECORRUPT. After a failed sync the file is broken: nothing is accepted
+ * until it is opened anew (retrying fsync could lie).
+ */
+#ifndef SW_CORE_IO_JOURNAL_H
+#define SW_CORE_IO_JOURNAL_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/io/loop.h"
+
+struct journal;
+
+struct journal_record {
+	int64_t at_ms;
+	char kind;           /* 'T', 'A', .. */
+	const char *payload; /* NUL-terminated, valid during the callback */
+	size_t len;
+	uint64_t pos; /* offset just behind this record: a position to resume after */
+};
+
+/* A non-zero return stops the replay and is returned. */
+typedef int (*journal_replay_cb)(void *ctx, const struct journal_record *rec);
+
+/*
+ * Opens or creates PATH (mode 0600), takes an exclusive flock on it (SW_EEXIST when somebody has it), cuts
+ * a torn tail, calls REPLAY (may be NULL) for each record. Blocking: for start-up only.
+ */
+int journal_open(struct loop *l, const char *path, journal_replay_cb replay, void *ctx, struct journal **ret,
+	struct sw_err *err) SW_MUST_CHECK;
+/* Replays a file without owning it (takeover reads the others' files). FROM: position to start after, 0: all. */
+int journal_read(const char *path, uint64_t from, journal_replay_cb replay, void *ctx, struct sw_err *err)
+	SW_MUST_CHECK;
+/*
+ * Appends one record (written at once). SYNCED (may be NULL: no sync asked) runs once on a later turn, after
+ * a fdatasync that covers it: rc 0, or negative: not durable. All appends of a loop turn share one sync.
+ * RET_POS (may be NULL): position behind the record. At most 4,096 wait for a sync: then SW_ELIMIT.
+ */
+int journal_append(struct journal *j, int64_t at_ms, char kind, const char *payload,
+	void (*synced)(void *ctx, int rc), void *ctx, uint64_t *ret_pos) SW_MUST_CHECK;
+bool journal_broken(const struct journal *j);
+uint64_t journal_position(const struct journal *j);
+/* Waiting appends are synced and called back first; DONE (may be NULL) runs once on a later turn. */
+void journal_close(struct journal *j, void (*done)(void *ctx), void *ctx);
+
+#endif

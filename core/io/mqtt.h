@@ -1,0 +1,48 @@
+/*
+ * core/io/mqtt.h: MQTT v5 client (clean start, QoS 1) over libmosquitto's external-loop calls.
+ *
+ * MQTT only carries: what must not be lost is kept elsewhere until an application answer comes. While the
+ * broker is away mqtt_publish() refuses (SW_EAWAY): the owner republishes from its store in on_connect.
+ * Reconnects by itself, 100 ms doubling to 8 s; a half-open connection is noticed by keep-alive (10 s).
+ */
+#ifndef SW_CORE_IO_MQTT_H
+#define SW_CORE_IO_MQTT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include "core/io/loop.h"
+
+struct mqtt;
+
+struct mqtt_opts {
+	const char *host; /* a numeric address: names would be resolved by a blocking call */
+	uint16_t port;
+	const char *client_id;
+	const char *user, *password; /* NULL: none; copied */
+	const char *will_topic;      /* NULL: none; retained, QoS 1 */
+	const char *will_payload;
+	size_t max_inflight; /* 0: 256 published and not acknowledged; mqtt_publish() then says SW_ELIMIT */
+};
+
+struct mqtt_events {
+	void (*on_connect)(void *ctx);    /* each time; subscriptions of mqtt_subscribe() are renewed already */
+	void (*on_disconnect)(void *ctx, const char *why);
+	/* PAYLOAD is NUL-terminated beyond LEN. */
+	void (*on_message)(void *ctx, const char *topic, const void *payload, size_t len, bool retained);
+	void (*on_drain)(void *ctx); /* inflight fell below half of its limit after SW_ELIMIT; may be NULL */
+};
+
+int mqtt_open(struct loop *l, const struct mqtt_opts *opts, const struct mqtt_events *ev, void *ctx,
+	struct mqtt **ret) SW_MUST_CHECK;
+/* QoS 1; remembered and renewed on each connect. */
+int mqtt_subscribe(struct mqtt *m, const char *filter);
+/* Returns 0 when handed to the library, SW_EAWAY when not connected, SW_ELIMIT when the window is full. */
+int mqtt_publish(struct mqtt *m, const char *topic, const void *payload, size_t len, bool retain);
+bool mqtt_connected(const struct mqtt *m);
+size_t mqtt_inflight(const struct mqtt *m);
+/* Says goodbye (no will), closes; DONE (may be NULL) runs once on a later turn, after it M is gone. */
+void mqtt_close(struct mqtt *m, void (*done)(void *ctx), void *ctx);
+
+#endif

@@ -1,0 +1,40 @@
+/*
+ * notifier/campaign/template.h: texts people read, kept in files: config/templates/<ID>.<channel>.txt.
+ *
+ * A file starts with header lines "# variables: a b c", "# cap: 4096 bytes" (or "134 units"), then "---",
+ * then the body with {name} placeholders. Unknown or forbidden placeholders are refused at load.
+ * Every value a person typed is escaped for the target; values from configuration (tel, url) are not.
+ */
+#ifndef SW_CAMPAIGN_TEMPLATE_H
+#define SW_CAMPAIGN_TEMPLATE_H
+
+#include <stdbool.h>
+
+#include "core/base/buf.h"
+#include "core/base/problem.h"
+#include "notifier/campaign/definition.h"
+
+enum template_target { TARGET_MARKDOWN, TARGET_PLAIN, TARGET_SMS }; /* escaping; by channel: robot, app, sms */
+
+struct templates;
+
+struct template_var {
+	const char *name;
+	const char *value;
+	bool typed; /* a person typed it: escape */
+};
+
+/* Loads every *.txt of DIR; C gives the forbidden placeholder names (never_in_message). */
+int templates_load(const char *dir, const struct campaign *c, struct problems *p, struct templates **ret)
+	SW_MUST_CHECK;
+void templates_free(struct templates *t);
+bool templates_has(const struct templates *t, const char *id, const char *channel);
+/* CHANNEL "robot" falls back to "app" and the other way round when only one file exists. SW_ENOENT; SW_EINVAL:
+ * a variable of the template has no value; SW_ELIMIT: longer than its cap. */
+int template_render(const struct templates *t, const char *id, const char *channel, const struct template_var *vars,
+	size_t n_vars, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
+/* Calls CB for each template: id, channel, file. */
+void templates_each(const struct templates *t, void (*cb)(void *ctx, const char *id, const char *channel,
+	const char *file), void *ctx);
+
+#endif
