@@ -20,7 +20,7 @@ enum {
 	DEF_ID = 33, DEF_MAX_TIERS = 8, DEF_MAX_DIRECT = 16, DEF_MAX_DEPARTMENTS = 8, DEF_MAX_CATEGORIES = 8,
 	DEF_MAX_QUOTAS = 64, DEF_MAX_MATERIALS = 32, DEF_MAX_PHASES = 16, DEF_MAX_NOTICES = 8, DEF_MAX_CHECKS = 8,
 	DEF_MAX_DEADLINES = 16, DEF_MAX_REMINDERS = 96, DEF_MAX_WORDS = 16, DEF_MAX_TARGETS = 8, DEF_MAX_AT = 4,
-	DEF_MAX_ON = 12, DEF_MAX_CONDITIONS = 4,
+	DEF_MAX_ON = 12, DEF_MAX_CONDITIONS = 4, DEF_MAX_OFFSETS = 4, DEF_MAX_OCCASIONS = 400,
 };
 
 /* Words the reply reader accepts, longest first after loading. */
@@ -121,13 +121,14 @@ struct def_deadline {
 	char *what;
 };
 
-enum def_anchor { ANCHOR_ON, ANCHOR_DEADLINE, ANCHOR_NOTICE, ANCHOR_PHASE, ANCHOR_EVERY };
+/* ANCHOR_EVENT: when something happens (an objection), so it has no date of its own and is never planned. */
+enum def_anchor { ANCHOR_ON, ANCHOR_DEADLINE, ANCHOR_NOTICE, ANCHOR_PHASE, ANCHOR_EVERY, ANCHOR_EVENT };
 enum def_every { EVERY_NONE, EVERY_WORKDAY, EVERY_MONDAY, EVERY_TUESDAY, EVERY_WEDNESDAY, EVERY_THURSDAY,
 	EVERY_FRIDAY, EVERY_SATURDAY, EVERY_SUNDAY };
 enum def_role { ROLE_DEPARTMENT, ROLE_DEPUTY, ROLE_DUTY, ROLE_ALL };
 
 struct def_target {
-	int tier;
+	int tier; /* -1: residents (publicity, never planned as a reminder) */
 	enum def_role role;
 	int department; /* ROLE_DEPARTMENT */
 };
@@ -137,6 +138,7 @@ enum def_counter {
 	COUNTER_HAVE, COUNTER_NEED, COUNTER_OVER, COUNTER_MISSING, COUNTER_MATERIALS_MISSING,
 	COUNTER_UNCONFIRMED_DEPARTMENTS, COUNTER_NOTICES_NOT_STARTED, COUNTER_CONSULTATIONS_OPEN, COUNTER_ACKS_MISSING,
 	COUNTER_UNREPORTED, /* no applied report that holds and nothing said to be sent: stands in for materials */
+	COUNTER_OTHER, /* a fact the format knows and nothing computes yet: reviews, objections, gates .. */
 	COUNTER_COUNT
 };
 enum def_op { OP_EQ, OP_NE, OP_LT, OP_LE, OP_GT, OP_GE };
@@ -152,7 +154,8 @@ struct def_reminder {
 	char id[DEF_ID]; /* R01.. (docs/campaign.md) */
 	enum def_anchor anchor;
 	int ref;          /* index of deadline, notice or phase */
-	int offset;       /* in working days or days, negative: before */
+	int offsets[DEF_MAX_OFFSETS]; /* in working days or days, negative: before; one occasion each */
+	size_t n_offsets;
 	bool offset_workdays;
 	struct civil on[DEF_MAX_ON];
 	size_t n_on;
@@ -224,6 +227,9 @@ struct campaign {
 
 /* Loads the definition with its calendar and units. All problems in P; 0, or SW_ECONF when there was an error. */
 int campaign_load(const char *file, struct problems *p, struct campaign **ret) SW_MUST_CHECK;
+/* The same; calendar and units that are not beside the definition are looked for in CONFIG_DIR (may be NULL). */
+int campaign_load_with(const char *file, const char *config_dir, struct problems *p, struct campaign **ret)
+	SW_MUST_CHECK;
 void campaign_free(struct campaign *c);
 
 /* The quota of a category for a unit (by its tier in this campaign; per_unit first): false when none applies. */
@@ -234,6 +240,13 @@ int campaign_quota_cap(const struct campaign *c, int category, int unit);
 int campaign_tier_of(const struct campaign *c, int unit);
 /* Phases that hold D (0, 1 or 2); RET has room for n_phases. */
 size_t campaign_phases_on(const struct campaign *c, struct civil d, int *ret);
+/*
+ * The instants at which a reminder falls due, rising, without repetition: the one place that turns anchors, offsets
+ * and weekdays into days. An EVERY occasion on a rest day moves to the next working day, one counted in calendar
+ * days to the working day before (both stay when rest_day_ok); ON dates stay. RET has room for
+ * DEF_MAX_OCCASIONS. Events have none.
+ */
+size_t campaign_occasions(const struct campaign *c, int reminder, int64_t *ret);
 int campaign_find_reminder(const struct campaign *c, const char *id);
 int campaign_find_department(const struct campaign *c, const char *id);
 
