@@ -14,6 +14,8 @@ int file_read(const char *path, struct buf *out, struct sw_err *err) SW_MUST_CHE
 int file_write(const char *path, mode_t mode, const void *data, size_t len, struct sw_err *err) SW_MUST_CHECK;
 /* A one-line secret: mode at most 0600, owned by us or root; white space at its end removed. SW_ECONF otherwise. */
 int file_read_secret(const char *path, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
+/* What file_read_secret() would say of the file's kind and mode, without reading it (another user may own it). */
+int file_check_secret(const char *path, struct sw_err *err) SW_MUST_CHECK;
 /* mkdir -p with MODE for the folders it makes. */
 int file_mkdirs(const char *path, mode_t mode, struct sw_err *err) SW_MUST_CHECK;
 /* RELATIVE seen from the folder of BASE_FILE, absolute paths as they are; the caller frees. */

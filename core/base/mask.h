@@ -29,6 +29,8 @@ const char *phone_verdict_text(enum phone_verdict v);
 const char *phone_verdict_zh(enum phone_verdict v);
 /* "138****0001" of a normal or bare form; "****" when it is no mobile number. */
 const char *phone_mask(const char *phone, char ret[16]);
+/* Masks every mobile number standing in S, in place: the last net of the log. */
+void phone_mask_text(char *s);
 /* Three-digit prefix assigned to people as of 2026? A hint only. */
 bool phone_prefix_known(const char *normal);
 
