@@ -21,7 +21,7 @@ struct civil {
 };
 
 bool civil_valid(struct civil d);
-int32_t civil_to_days(struct civil d);     /* days since 1970-01-01; 2022-08-20 is 19224 */
+int32_t civil_to_days(struct civil d); /* days since 1970-01-01; 2022-08-20 is 19224 */
 struct civil civil_from_days(int32_t days);
 struct civil civil_add(struct civil d, int days);
 int civil_diff(struct civil a, struct civil b); /* a - b in days */
@@ -40,12 +40,12 @@ int civil_parse_time(const char *s, int64_t *ret_ms) SW_MUST_CHECK;
 int civil_parse_clock(const char *s, int *ret_minute) SW_MUST_CHECK;
 
 /* Formats into BUF and return it. SIZE >= 32 holds each of them. */
-const char *civil_format(struct civil d, char *buf, size_t size);       /* 2022-08-20 */
-const char *civil_format_ms(int64_t ms, char *buf, size_t size);        /* 2022-08-20T09:00:00+08:00 */
-const char *civil_format_ms_frac(int64_t ms, char *buf, size_t size);   /* ..09:00:00.412+08:00 */
-const char *civil_say_date(struct civil d, char *buf, size_t size);     /* 8月20日 */
-const char *civil_say_long(struct civil d, char *buf, size_t size);     /* 8月20日（星期六） */
-const char *civil_say_time(int64_t ms, char *buf, size_t size);         /* 8月12日9:00 */
-const char *civil_say_weekday(int weekday);                             /* 星期六 */
+const char *civil_format(struct civil d, char *buf, size_t size); /* 2022-08-20 */
+const char *civil_format_ms(int64_t ms, char *buf, size_t size);  /* 2022-08-20T09:00:00+08:00 */
+const char *civil_format_ms_frac(int64_t ms, char *buf, size_t size); /* ..09:00:00.412+08:00 */
+const char *civil_say_date(struct civil d, char *buf, size_t size);   /* 8月20日 */
+const char *civil_say_long(struct civil d, char *buf, size_t size);   /* 8月20日（星期六） */
+const char *civil_say_time(int64_t ms, char *buf, size_t size);       /* 8月12日9:00 */
+const char *civil_say_weekday(int weekday);                           /* 星期六 */
 
 #endif

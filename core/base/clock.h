@@ -23,9 +23,9 @@ struct clock {
 void clock_init_real(struct clock *c);
 /* Stands still at SIM_MS until told otherwise; rev 0. */
 void clock_init_simulated(struct clock *c, int64_t sim_ms);
-int64_t clock_now_ms(const struct clock *c);  /* wall time, real or simulated */
-int64_t clock_real_ms(void);                  /* CLOCK_REALTIME */
-int64_t clock_mono_ms(void);                  /* CLOCK_MONOTONIC; for time-outs */
+int64_t clock_now_ms(const struct clock *c); /* wall time, real or simulated */
+int64_t clock_real_ms(void);                 /* CLOCK_REALTIME */
+int64_t clock_mono_ms(void);                 /* CLOCK_MONOTONIC; for time-outs */
 /* Real milliseconds from now until wall time T; 0 when passed; -1 when the clock stands still before T. */
 int64_t clock_until_ms(const struct clock *c, int64_t t_ms);
 

@@ -33,7 +33,7 @@ struct conf_item {
 	const char *path;
 	enum conf_type type;
 	unsigned flags;
-	const char *def; /* NULL: no default (empty string, 0, false); for arrays always empty */
+	const char *def;  /* NULL: no default (empty string, 0, false); for arrays always empty */
 	int64_t min, max; /* 0, 0: no limit */
 	const char *help; /* one line */
 };
@@ -44,13 +44,14 @@ struct conf;
  * Loads FILE; problems go to P (all of them). Returns 0, or SW_ECONF when there was an error.
  * A byte order mark is skipped; a syntax error whose line holds a full-width sign says so.
  */
-int conf_load(const char *file, const struct conf_item *items, size_t n, struct problems *p, struct conf **ret)
-	SW_MUST_CHECK;
+int conf_load(const char *file, const struct conf_item *items, size_t n, struct problems *p,
+	struct conf **ret) SW_MUST_CHECK;
 void conf_free(struct conf *c);
 
 /* Reading needs a path of the table (assert otherwise). Strings live as long as C, never NULL. */
 bool conf_bool(const struct conf *c, const char *path);
-int64_t conf_int(const struct conf *c, const char *path); /* INT, DURATION (ms), SIZE (bytes), TIME (ms) */
+int64_t conf_int(
+	const struct conf *c, const char *path); /* INT, DURATION (ms), SIZE (bytes), TIME (ms) */
 const char *conf_str(const struct conf *c, const char *path);
 /* Elements of a list of groups ("wecom.robots") or of an array of strings. */
 size_t conf_count(const struct conf *c, const char *path);

@@ -23,9 +23,9 @@ typedef int (*csv_row_cb)(void *ctx, const struct csv_row *row);
  * COLUMNS are wanted names; one starting with '?' is optional. A missing column is a problem. Columns not
  * wanted are ignored and never handed out. NAME is used in problems. SW_ECONF when P gained an error.
  */
-int csv_read(const char *name, const char *data, size_t len, const char *const *columns, size_t n_columns,
-	csv_row_cb cb, void *ctx, struct problems *p) SW_MUST_CHECK;
-int csv_read_file(const char *path, const char *const *columns, size_t n_columns, csv_row_cb cb, void *ctx,
-	struct problems *p) SW_MUST_CHECK;
+int csv_read(const char *name, const char *data, size_t len, const char *const *columns,
+	size_t n_columns, csv_row_cb cb, void *ctx, struct problems *p) SW_MUST_CHECK;
+int csv_read_file(const char *path, const char *const *columns, size_t n_columns, csv_row_cb cb,
+	void *ctx, struct problems *p) SW_MUST_CHECK;
 
 #endif

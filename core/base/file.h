@@ -11,7 +11,8 @@
 /* Reads all of it into OUT (SW_ELIMIT when longer than OUT's maximum). */
 int file_read(const char *path, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
 /* Temporary file beside it, fdatasync, rename, fsync of the folder. */
-int file_write(const char *path, mode_t mode, const void *data, size_t len, struct sw_err *err) SW_MUST_CHECK;
+int file_write(const char *path, mode_t mode, const void *data, size_t len,
+	struct sw_err *err) SW_MUST_CHECK;
 /* A one-line secret: mode at most 0600, owned by us or root; white space at its end removed. SW_ECONF otherwise. */
 int file_read_secret(const char *path, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
 /* What file_read_secret() would say of the file's kind and mode, without reading it (another user may own it). */

@@ -12,16 +12,18 @@
 
 #include "core/base/buf.h"
 
-#define ID_HEX 32                    /* hex digits of a mid or event id */
+#define ID_HEX 32 /* hex digits of a mid or event id */
 typedef char id_str[ID_HEX + 1];
 
 void id_sha256(const void *data, size_t len, uint8_t ret[32]);
 void id_sha1_hex(const void *data, size_t len, char ret[41]);
 void id_sha256_hex(const void *data, size_t len, char ret[65]);
-void id_hmac_sha256(const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret[32]);
+void id_hmac_sha256(
+	const uint8_t *key, size_t key_len, const void *data, size_t len, uint8_t ret[32]);
 
 /* hex(SHA-256("shouwang.mid.v1\n" job "\n" channel "\n" recipient "\n" revision)[0..15]) */
-void id_mid(const char *job, const char *channel, const char *recipient, const char *revision, id_str ret);
+void id_mid(const char *job, const char *channel, const char *recipient, const char *revision,
+	id_str ret);
 /* first 32 hex of SHA-256("shouwang.in.v1\n" source "\n" provider_id) */
 void id_event(const char *source, const char *provider_id, id_str ret);
 

@@ -11,12 +11,12 @@
 #include "core/base/err.h"
 
 enum phone_verdict {
-	PHONE_MOBILE,      /* normal form in RET */
+	PHONE_MOBILE, /* normal form in RET */
 	PHONE_EMPTY,
-	PHONE_LANDLINE,    /* with area code: SMS cannot reach it */
+	PHONE_LANDLINE, /* with area code: SMS cannot reach it */
 	PHONE_TOO_SHORT,
 	PHONE_TOO_LONG,
-	PHONE_NOT_MOBILE,  /* 11 digits that no mobile number starts with */
+	PHONE_NOT_MOBILE, /* 11 digits that no mobile number starts with */
 	PHONE_LETTERS,
 	PHONE_FOREIGN,
 	PHONE_SPREADSHEET, /* 1.38E+10: formatted as a number in the spreadsheet */

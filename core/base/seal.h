@@ -21,11 +21,11 @@ struct seal_key {
 
 /* SW_ECONF when the file is missing, readable by others, or not 64 hex digits. */
 int seal_key_load(const char *file, struct seal_key *ret, struct sw_err *err) SW_MUST_CHECK;
-int seal_encrypt(const struct seal_key *key, const char *aad, const void *data, size_t len, struct buf *out)
-	SW_MUST_CHECK;
+int seal_encrypt(const struct seal_key *key, const char *aad, const void *data, size_t len,
+	struct buf *out) SW_MUST_CHECK;
 /* SW_ECRYPTO when key, aad or data do not fit. */
-int seal_decrypt(const struct seal_key *key, const char *aad, const void *data, size_t len, struct buf *out)
-	SW_MUST_CHECK;
+int seal_decrypt(const struct seal_key *key, const char *aad, const void *data, size_t len,
+	struct buf *out) SW_MUST_CHECK;
 /* Keyed index of a phone number in normal form (+86..): HMAC-SHA-256 under a key derived from KEY. */
 void seal_index(const struct seal_key *key, const char *phone, char ret_hex[65]);
 

@@ -1,0 +1,181 @@
+/*
+ * core/base/conf_source.c: what libconfig 1.5 accepts silently or refuses without a usable reason is
+ * found by a look at the text itself, before and after its parser ran.
+ */
+#include <errno.h>
+#include <stdbool.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/conf_source.h"
+#include "core/base/file.h"
+#include "core/base/text.h"
+
+enum { MAX_FILE_BYTES = 4 * 1024 * 1024, MAX_TOKEN_SHOWN = 40 };
+
+/* Moves over a quoted string; P stands on its opening sign. */
+static const char *skip_string(const char *p, int *line)
+{
+	for (p++; *p && *p != '"'; p++) {
+		if (*p == '\\' && p[1])
+			p++;
+		*line += *p == '\n';
+	}
+	return *p ? p + 1 : p;
+}
+
+/* Moves over a comment at P, or returns P when there is none. */
+static const char *skip_comment(const char *p, int *line)
+{
+	if (*p == '#' || (p[0] == '/' && p[1] == '/'))
+		return p + strcspn(p, "\n");
+	if (p[0] != '/' || p[1] != '*')
+		return p;
+	for (p += 2; *p && !(p[0] == '*' && p[1] == '/'); p++)
+		*line += *p == '\n';
+	return *p ? p + 2 : p;
+}
+
+static bool is_word(char c)
+{
+	return (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+	       c == '_' || c == '.' || c == '*';
+}
+
+/* A decimal number without the L suffix wraps silently when it needs more than 32 bits. */
+static void check_number(const char *name, int line, const char *s, size_t n, struct problems *p)
+{
+	size_t digits = strspn(s, "0123456789");
+
+	if (digits != n)
+		return;
+	if (n > 10 || (n == 10 && strncmp(s, "2147483647", 10) > 0))
+		problems_error(p, name, line,
+			"%.*s does not fit a number here: put quotes around it (\"%.*s\") if it is "
+			"a code or a "
+			"telephone number",
+			(int)(n < MAX_TOKEN_SHOWN ? n : MAX_TOKEN_SHOWN), s,
+			(int)(n < MAX_TOKEN_SHOWN ? n : MAX_TOKEN_SHOWN), s);
+}
+
+/* Walks the text outside strings and comments. */
+static void check_tokens(const char *name, const char *text, struct problems *p)
+{
+	int line = 1;
+
+	while (*text) {
+		const char *start = text;
+
+		text = skip_comment(text, &line);
+		if (text != start)
+			continue;
+		if (*text == '"') {
+			text = skip_string(text, &line);
+			continue;
+		}
+		if (is_word(*text)) {
+			while (is_word(*text))
+				text++;
+			check_number(name, line, start, (size_t)(text - start), p);
+			continue;
+		}
+		if (text_starts(text, "@include"))
+			problems_error(p, name, line,
+				"@include is not supported: write it all in one file");
+		line += *text == '\n';
+		text++;
+	}
+}
+
+/* The first full-width sign between S and END and what to write instead; NULL when there is none. */
+static const char *find_full_width(const char *s, const char *end, const char **ret_ascii)
+{
+	static const char *const signs[][2] = {{"；", ";"}, {"：", ":"}, {"，", ","}, {"“", "\""},
+		{"”", "\""}, {"＂", "\""}, {"＝", "="}, {"（", "("}, {"）", ")"}, {"｛", "{"},
+		{"｝", "}"}, {"［", "["}, {"］", "]"}, {"【", "["}, {"】", "]"}, {"、", ","},
+		{"‘", "\""}, {"’", "\""}, {"　", " "}};
+
+	for (; s < end; s++) {
+		for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
+			if (text_starts(s, signs[i][0])) {
+				*ret_ascii = signs[i][1];
+				return signs[i][0];
+			}
+		}
+	}
+	return NULL;
+}
+
+static const char *line_start(const char *text, int line)
+{
+	while (line > 1 && *text) {
+		text += strcspn(text, "\n");
+		text += *text != '\0';
+		line--;
+	}
+	return text;
+}
+
+static void say_syntax_error(
+	const char *name, const char *text, const config_t *c, struct problems *p)
+{
+	int line = config_error_line(c);
+	const char *what = config_error_text(c);
+	const char *start = line_start(text, line);
+	const char *ascii = "";
+	const char *sign = find_full_width(start, start + strcspn(start, "\n"), &ascii);
+
+	if (!what)
+		what = "cannot be read";
+	if (strcmp(what, "duplicate setting name") == 0)
+		problems_error(p, name, line, "a name appears twice in the same group");
+	else if (sign)
+		problems_error(p, name, line,
+			"%s: the line holds the full-width sign %s: outside quotes write %s "
+			"(half-width)",
+			what, sign, ascii);
+	else
+		problems_error(p, name, line,
+			"%s here or on the line before: is a ; or a quote missing?", what);
+}
+
+int conf_source_parse(
+	const char *name, const char *data, size_t len, config_t *ret, struct problems *p)
+{
+	size_t errors_before = p->n_errors;
+	size_t bad;
+
+	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
+		data += 3;
+		len -= 3;
+	}
+	if (!text_utf8_valid(data, len, &bad) || strlen(data) != len) {
+		problems_error(p, name, 0, "not UTF-8 text: save the file as UTF-8");
+		return SW_ECONF;
+	}
+	check_tokens(name, data, p);
+	/* An @include must not reach libconfig: it would read any file the process may. */
+	if (p->n_errors > errors_before && strstr(data, "@include"))
+		return SW_ECONF;
+	if (config_read_string(ret, data) != CONFIG_TRUE)
+		say_syntax_error(name, data, ret, p);
+	return p->n_errors > errors_before ? SW_ECONF : 0;
+}
+
+int conf_source_read(const char *file, config_t *ret, struct problems *p)
+{
+	struct sw_err err;
+	struct buf data;
+	int rc;
+
+	buf_init(&data, MAX_FILE_BYTES);
+	rc = file_read(file, &data, &err);
+	if (rc < 0) {
+		problems_error(p, file, 0, "%s", err.text);
+		rc = SW_ECONF;
+	} else {
+		rc = conf_source_parse(file, buf_str(&data), data.len, ret, p);
+	}
+	buf_fini(&data);
+	return rc;
+}
