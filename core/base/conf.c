@@ -405,7 +405,7 @@ static void load_list(struct loader *l, const config_setting_t *s, const char *p
 	const char *place, int depth)
 {
 	struct value *v = add_value(l, place);
-	char sub_pattern[PATH_BYTES], sub_place[PATH_BYTES];
+	char sub_pattern[PATH_BYTES + 16], sub_place[PATH_BYTES + 16]; /* "[999]" more */
 	int n = config_setting_length(s);
 
 	if (!v)
