@@ -101,6 +101,7 @@ int loop_create(struct clock *clock, struct loop **ret)
 	l->clock = clock;
 	STAILQ_INIT(&l->deferred);
 	SLIST_INIT(&l->signals);
+	LIST_INIT(&l->ends);
 	TAILQ_INIT(&l->timers);
 	TAILQ_INIT(&l->due);
 	/* These three cannot fail: libuv only links them into its lists. */
@@ -150,6 +151,7 @@ static void on_guard(uv_timer_t *h)
 void loop_destroy(struct loop *l)
 {
 	struct signal_watch *w;
+	struct loop_end *end;
 
 	if (!l)
 		return;
@@ -179,7 +181,23 @@ void loop_destroy(struct loop *l)
 		(void)uv_run(&l->uv, UV_RUN_DEFAULT);
 		(void)uv_loop_close(&l->uv);
 	}
+	while ((end = LIST_FIRST(&l->ends)) != NULL) {
+		LIST_REMOVE(end, next);
+		end->cb(end->ctx);
+	}
 	free(l);
+}
+
+void loop_end_add(struct loop *l, struct loop_end *end, void (*cb)(void *ctx), void *ctx)
+{
+	end->cb = cb;
+	end->ctx = ctx;
+	LIST_INSERT_HEAD(&l->ends, end, next);
+}
+
+void loop_end_remove(struct loop_end *end)
+{
+	LIST_REMOVE(end, next);
 }
 
 static void on_signal(uv_signal_t *h, int signum)
