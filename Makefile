@@ -135,7 +135,7 @@ build/$(1)/tests/bench/bench_%: build/$(1)/tests/bench/bench_%.o \
 $$(foreach s,$$(SIM_NAMES),$$(eval $$(call simulator,$(1),$$(s))))
 
 PROGRAMS_$(1) := $(addprefix build/$(1)/,$(PROGRAMS) $(addprefix sim-,$(SIM_NAMES)))
-UNITS_$(1) := $(patsubst %.c,build/$(1)/%,$(UNIT_C))
+UNITS_$(1) := $(patsubst %.c,build/$(1)/%,$(if $(U),$(filter %/test_$(U:test_%=%).c,$(UNIT_C)),$(UNIT_C)))
 BENCHES_$(1) := $(patsubst %.c,build/$(1)/%,$(BENCH_C))
 -include $$(wildcard build/$(1)/*.d build/$(1)/*/*.d build/$(1)/*/*/*.d build/$(1)/*/*/*/*.d)
 endef
@@ -168,14 +168,16 @@ unit: units ## build and run the unit tests (U=test_text: one)
 unit-asan: $(UNITS_asan) ## the unit tests under the sanitizers
 	scripts/test-all --build build/asan --only unit
 
-# Libraries are looked up when this file is read, so what installs them starts make anew.
+# Libraries are looked up when this file is read, so what installs them starts make anew, on all processors
+# unless -j was given.
+again = @$(MAKE) --no-print-directory $(if $(findstring -j,$(MAKEFLAGS)),,-j$(shell nproc))
 check: ## install what is missing, build, run everything
 	@scripts/deps
-	@$(MAKE) --no-print-directory WERROR=1 programs units
+	$(again) WERROR=1 programs units
 	@scripts/test-all --build build/release
 asan: ## everything under AddressSanitizer and UBSan
 	@scripts/deps
-	@$(MAKE) --no-print-directory asan-build
+	$(again) asan-build
 	@scripts/test-all --build build/asan
 
 lint: ## layers, banned functions, formatting, static analysis
@@ -185,11 +187,11 @@ format: ## lay out all C files
 
 demo: ## the 2022 campaign with simulators, on simulated time
 	@scripts/deps
-	@$(MAKE) --no-print-directory programs
+	$(again) programs
 	@scripts/demo
 run: ## the service on a private Redis and broker, in trial mode
 	@scripts/deps
-	@$(MAKE) --no-print-directory programs
+	$(again) programs
 	@scripts/run
 bench: programs benches ## measure
 	@set -e; for b in $(BENCHES_release); do echo "== $$b"; $$b; done
