@@ -7,6 +7,9 @@
 #   make check      installs what is missing, then units, scenarios, pages; U=test_text or T=010 runs one
 #   make asan       the same under AddressSanitizer and UBSan
 #   make help       every target
+#
+# LENIENT=1 leaves out, or takes the last good version of, a source that does not compile, so that one module's
+# tests can run while its neighbour is being rewritten. It never hides anything: the next make tries again.
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
