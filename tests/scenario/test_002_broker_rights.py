@@ -29,6 +29,8 @@ RIGHTS = {
     "sw/v1/state/unit/1502": ("notifier", "bot notifier monitor"),
     "sw/v1/publicity/150100/screen/item1": ("notifier", "notifier device"),
     "sw/v1/publicity/played/d1": ("notifier device", "notifier"),
+    "sw/v1/status/bot/a": ("bot", "notifier monitor"),
+    "sw/v1/status/notifier/a": ("notifier", "bot notifier monitor"),
     "sw/v1/feed/150100": ("feed", "notifier"),
     "sw/v1/other": ("", ""),
     "other": ("", ""),
