@@ -217,14 +217,14 @@ void http_exchange_settle(struct http_exchange *x, unsigned status, struct MHD_R
 	if (x->suspended) {
 		/* The daemon calls on_request once more; that is where the answer is queued. */
 		x->suspended = false;
-		MHD_resume_connection(x->mhd);
+		http_server_resume(x->server, x->mhd);
 	}
 }
 
 void http_exchange_orphan(struct http_exchange *x)
 {
 	if (x->suspended && x->mhd)
-		MHD_resume_connection(x->mhd);
+		http_server_resume(x->server, x->mhd);
 	x->suspended = false;
 }
 

@@ -31,6 +31,7 @@ static void run_daemon(struct http_server *s)
 {
 	if (s->stopped)
 		return;
+	s->was_resumed = false;
 	s->in_mhd++;
 	(void)MHD_run(s->mhd);
 	s->in_mhd--;
@@ -70,7 +71,8 @@ static void on_prepare(uv_prepare_t *h)
 	struct http_server *s = h->data;
 	MHD_UNSIGNED_LONG_LONG ms = 0;
 
-	if (MHD_get_timeout(s->mhd, &ms) == MHD_YES && ms == 0) {
+	/* MHD_get_timeout() says nothing of connections that were resumed. */
+	if (s->was_resumed || (MHD_get_timeout(s->mhd, &ms) == MHD_YES && ms == 0)) {
 		run_daemon(s);
 		if (s->stopped)
 			return;
@@ -78,11 +80,17 @@ static void on_prepare(uv_prepare_t *h)
 	(void)uv_timer_stop(&s->timer);
 	(void)uv_idle_stop(&s->idle);
 	if (MHD_get_timeout(s->mhd, &ms) != MHD_YES)
-		return;
-	if (ms == 0)
+		ms = UINT64_MAX;
+	if (ms == 0 || s->was_resumed)
 		(void)uv_idle_start(&s->idle, on_idle);
-	else
+	else if (ms != UINT64_MAX)
 		(void)uv_timer_start(&s->timer, on_daemon_timer, ms, 0);
+}
+
+void http_server_resume(struct http_server *s, struct MHD_Connection *mhd)
+{
+	MHD_resume_connection(mhd);
+	s->was_resumed = true; /* on_prepare() comes before the loop sleeps */
 }
 
 /* ---- connections and the deadline of their next request ---- */

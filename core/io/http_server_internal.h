@@ -77,9 +77,10 @@ struct http_server {
 	struct http_server_opts opts;
 	http_handler handler;
 	void *ctx;
-	unsigned in_mhd; /* the daemon is on the stack: it must not be stopped now */
-	bool closing;    /* http_server_close() was called */
-	bool stopped;    /* the daemon is gone */
+	unsigned in_mhd;  /* the daemon is on the stack: it must not be stopped now */
+	bool was_resumed; /* since the daemon ran: it must run again */
+	bool closing;     /* http_server_close() was called */
+	bool stopped;     /* the daemon is gone */
 	TAILQ_HEAD(, http_conn) waiting; /* in order of since_ms */
 	struct timer *deadline;          /* of the first in waiting */
 	LIST_HEAD(exchange_list, http_exchange) open;
@@ -89,6 +90,7 @@ struct http_server {
 
 /* http_server.c */
 void http_server_free_if_done(struct http_server *s);
+void http_server_resume(struct http_server *s, struct MHD_Connection *mhd);
 struct http_conn *http_conn_of(struct MHD_Connection *mhd);
 /* The request on it is complete: its deadline no longer counts. */
 void http_conn_request_read(struct http_server *s, struct http_conn *c);

@@ -13,6 +13,7 @@
 #define BLOCK_BYTES 4096
 
 struct http_stream {
+	struct http_server *server;
 	struct MHD_Connection *mhd;
 	uv_poll_t poll; /* for the end of the connection only */
 	bool is_polled;
@@ -29,7 +30,7 @@ static void wake(struct http_stream *st)
 	if (!st->suspended)
 		return;
 	st->suspended = false;
-	MHD_resume_connection(st->mhd);
+	http_server_resume(st->server, st->mhd);
 }
 
 static ssize_t read_content(void *cls, uint64_t pos, char *out, size_t max)
@@ -102,6 +103,7 @@ static struct http_stream *new_stream(struct http_exchange *x)
 
 	if (!st)
 		return NULL;
+	st->server = x->server;
 	st->mhd = x->mhd;
 	st->poll.data = st;
 	buf_init(&st->pending, HTTP_STREAM_MAX_BYTES);
