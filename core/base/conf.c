@@ -424,11 +424,12 @@ static void load_list(struct loader *l, const config_setting_t *s, const char *p
 		int line = (int)config_setting_source_line(e);
 
 		(void)snprintf(sub_place, sizeof(sub_place), "%s[%d]", place, i);
-		if (config_setting_is_group(e))
-			load_group(l, e, sub_pattern, sub_place, depth + 1);
-		else
+		if (!config_setting_is_group(e)) {
 			problems_error(l->p, conf_file(l->conf), line, "%s must be a group: { .. }",
 				sub_place);
+			continue;
+		}
+		load_group(l, e, sub_pattern, sub_place, depth + 1);
 		load_defaults(l, sub_pattern, sub_place, line);
 	}
 }
@@ -491,6 +492,12 @@ static int by_line(const void *a, const void *b)
 	return (x->line > y->line) - (x->line < y->line);
 }
 
+/* Has a file with problems a tree all the same? Then there is more to say about it. */
+static bool is_readable(const config_t *cfg)
+{
+	return !config_error_text(cfg) && config_setting_length(config_root_setting(cfg)) > 0;
+}
+
 int conf_load(const char *file, const struct conf_item *items, size_t n, struct problems *p,
 	struct conf **ret)
 {
@@ -507,8 +514,7 @@ int conf_load(const char *file, const struct conf_item *items, size_t n, struct 
 	c->n_items = n;
 	c->file = strdup(file);
 	rc = c->file ? conf_source_read(file, &cfg, p) : -ENOMEM;
-	/* After a syntax error there is no tree; after a wrong number there is, and more to say. */
-	if (rc == 0 || (rc == SW_ECONF && config_root_setting(&cfg))) {
+	if (rc == 0 || is_readable(&cfg)) {
 		load_group(&l, config_root_setting(&cfg), "", "", 0);
 		load_defaults(&l, "", "", 0);
 	}
