@@ -38,13 +38,14 @@ struct redis_opts {
 	const char *host;           /* numeric address */
 	uint16_t port;
 	const char *user, *password; /* NULL: none; copied */
-	int64_t command_timeout_ms; /* 0: 5,000 */
+	int64_t command_timeout_ms; /* 0: 5,000 without any answer while one is due ends the connection */
 	unsigned max_pending;       /* 0: 1,000 commands without an answer; further ones say SW_ELIMIT */
 };
 
 struct redis_events {
 	void (*on_ready)(void *ctx);              /* connected, authenticated, scripts loaded; each time */
-	void (*on_away)(void *ctx, const char *why); /* once per outage */
+	/* Once per outage, and once more when credentials are refused in it (then tried every 30 s only). */
+	void (*on_away)(void *ctx, const char *why);
 };
 
 /* RC: 0 with V; SW_EUNKNOWN: no answer (V NULL). A FAILURE value is delivered with rc 0. */
@@ -56,12 +57,13 @@ int redis_open(struct loop *l, const struct redis_opts *opts, const struct redis
 bool redis_ready(const struct redis *r);
 size_t redis_pending(const struct redis *r);
 /*
- * Returned 0: CB runs exactly once, on a later turn. SW_EAWAY: not connected. LENS may be NULL (strlen).
- * CB may be NULL. Arguments are copied.
+ * Returned 0: CB runs exactly once, on a later turn. SW_EAWAY: not connected. SW_ELIMIT: max_pending reached,
+ * or 8 MiB not yet taken by the socket. LENS may be NULL (strlen). CB may be NULL. Arguments are copied.
+ * Not for SUBSCRIBE, MONITOR and the like.
  */
 int redis_command(struct redis *r, redis_cb cb, void *ctx, int argc, const char *const *argv, const size_t *lens)
 	SW_MUST_CHECK;
-/* EVALSHA of the script NAME with KEYS then ARGS. */
+/* EVALSHA of the script NAME (SW_ENOENT: none) with KEYS then ARGS. */
 int redis_eval(struct redis *r, const char *name, redis_cb cb, void *ctx, int n_keys, const char *const *keys,
 	int n_args, const char *const *args, const size_t *arg_lens) SW_MUST_CHECK;
 /* Pending commands end with SW_EUNKNOWN; DONE (may be NULL) runs once on a later turn. */
