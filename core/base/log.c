@@ -149,12 +149,12 @@ static struct conversion read_conversion(const char *fmt)
 	} else {
 		p += strspn(p, "0123456789.-"); /* a width changes nothing in JSON */
 	}
-	if (*p == 'z')
+	if (text_starts(p, "ll")) {
+		c.mod = 'L';
+		p += 2;
+	} else if (*p == 'z' || *p == 'l') {
 		c.mod = *p++;
-	else if (text_starts(p, "ll") && p++)
-		c.mod = 'L', p++;
-	else if (*p == 'l')
-		c.mod = *p++;
+	}
 	c.type = *p;
 	c.len = (size_t)(p - fmt) + (*p != '\0');
 	return c;

@@ -130,14 +130,14 @@ static void collect(const char *s, struct digits *ret)
 /* Judges the digits after +86 or 0086 (HAS_PREFIX) or as they stood. */
 static enum phone_verdict judge(const char *d, size_t n, bool has_prefix)
 {
-	char with_zero[MAX_PHONE_DIGITS + 2];
-
 	if (is_mobile(d, n))
 		return PHONE_MOBILE;
 	if (n <= MAX_PHONE_DIGITS && is_landline(d, n))
 		return PHONE_LANDLINE;
 	if (has_prefix && n >= 9 && n < MOBILE_DIGITS + 1 && d[0] > '1') {
-		/* +86 471 6962044: the area code's 0 is left out behind the country code. */
+		char with_zero[MAX_PHONE_DIGITS + 2]; /* one digit more */
+
+		/* +86 471 0000000: the area code's 0 is left out behind the country code. */
 		(void)snprintf(with_zero, sizeof(with_zero), "0%.11s", d);
 		if (is_landline(with_zero, n + 1))
 			return PHONE_LANDLINE;

@@ -39,7 +39,7 @@ static void idling_refills_no_more_than_the_burst(void **state)
 static void twenty_a_minute_never_exceeds_twenty_in_any_minute(void **state)
 {
 	struct bucket b;
-	int64_t at[200];
+	int64_t at[200] = {0};
 	int n = 0;
 
 	(void)state;
