@@ -324,7 +324,7 @@ static void sync_done(void *ctx)
 
 	j->running = (struct batch){0};
 	j->is_syncing = false;
-	if (j->sync_rc < 0) {
+	if (j->sync_rc < 0 && !j->is_broken) {
 		j->is_broken = true;
 		LOG_ERROR("journal_broken", "err=%s", err_name(j->sync_rc));
 	}
@@ -356,6 +356,11 @@ static void sync_begin(void *ctx)
 	j->running = batch;
 	j->is_syncing = true;
 	j->covered = j->pos;
+	if (j->is_broken) {
+		j->sync_rc = -EIO;
+		sync_done(j);
+		return;
+	}
 	if (loop_work(j->loop, sync_work, sync_done, j) < 0) {
 		/* No memory for a job on the thread pool: better late here than not durable. */
 		sync_work(j);

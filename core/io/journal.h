@@ -2,8 +2,9 @@
  * core/io/journal.h: append-only record file with group fdatasync off the loop.
  *
  * One line per record: "<ms> <kind> <payload> <crc32c-hex>\n", CRC-32C over everything before its own
- * leading blank. PAYLOAD is one line of printable UTF-8 without line breaks. A torn last line is cut off at
- * open; a bad line elsewhere is SW_ECORRUPT. After a failed sync the file is broken: nothing is accepted
+ * leading blank. PAYLOAD is one line of printable UTF-8 without line breaks. A torn last line (no line break) is
+ * cut off at open; a bad line elsewhere is SW_ECORRUPT. A record is written whole or not at all: a full disk
+ * refuses it (-ENOSPC) and passes. After a failed sync the file is broken: nothing is accepted
  * until it is opened anew (retrying fsync could lie).
  */
 #ifndef SW_CORE_IO_JOURNAL_H
@@ -34,13 +35,17 @@ typedef int (*journal_replay_cb)(void *ctx, const struct journal_record *rec);
  */
 int journal_open(struct loop *l, const char *path, journal_replay_cb replay, void *ctx, struct journal **ret,
 	struct sw_err *err) SW_MUST_CHECK;
-/* Replays a file without owning it (takeover reads the others' files). FROM: position to start after, 0: all. */
+/*
+ * Replays a file without owning it (takeover reads the others' files). FROM: position to start after, 0: all.
+ * SW_ENOENT: there is no such file; SW_ECORRUPT: also when no record ends at FROM.
+ */
 int journal_read(const char *path, uint64_t from, journal_replay_cb replay, void *ctx, struct sw_err *err)
 	SW_MUST_CHECK;
 /*
  * Appends one record (written at once). SYNCED (may be NULL: no sync asked) runs once on a later turn, after
  * a fdatasync that covers it: rc 0, or negative: not durable. All appends of a loop turn share one sync.
- * RET_POS (may be NULL): position behind the record. At most 4,096 wait for a sync: then SW_ELIMIT.
+ * RET_POS (may be NULL): position behind the record. At most 4,096 wait for a sync: then SW_ELIMIT,
+ * also for a record over 256 KiB. SW_EINVAL: not one line of printable UTF-8. -EIO: broken or closing.
  */
 int journal_append(struct journal *j, int64_t at_ms, char kind, const char *payload,
 	void (*synced)(void *ctx, int rc), void *ctx, uint64_t *ret_pos) SW_MUST_CHECK;
