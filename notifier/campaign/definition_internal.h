@@ -99,6 +99,9 @@ void def_load_reminders(struct def_loader *ld);
 void def_tie_units(struct def_loader *ld);
 /* What can be judged without facts, once everything is read. */
 void def_check(struct def_loader *ld);
+/* Last day on which notice N may be posted, by the counting INCLUSIVE. SW_ENOENT: the calendar ends before. */
+int def_latest_start(
+	const struct campaign *c, const struct def_notice *n, bool inclusive, struct civil *ret) SW_MUST_CHECK;
 /* Whether reminder R names what somebody computes and reaches; the reason otherwise. */
 const char *def_unsupported_reason(const struct campaign *c, const struct def_reminder *r);
 
