@@ -13,15 +13,16 @@
 
 enum { MAX_FILE_BYTES = 4 * 1024 * 1024, MAX_TOKEN_SHOWN = 40 };
 
-/* Moves over a quoted string; P stands on its opening sign. */
-static const char *skip_string(const char *p, int *line)
+/* Moves over a quoted string; P stands on its opening sign. IS_CLOSED becomes false at the end of the text. */
+static const char *skip_string(const char *p, int *line, bool *is_closed)
 {
 	for (p++; *p && *p != '"'; p++) {
 		if (*p == '\\' && p[1])
 			p++;
 		*line += *p == '\n';
 	}
-	return *p ? p + 1 : p;
+	*is_closed = *p != '\0';
+	return p + *is_closed;
 }
 
 /* Moves over a comment at P, or returns P when there is none. */
@@ -58,31 +59,56 @@ static void check_number(const char *name, int line, const char *s, size_t n, st
 			(int)(n < MAX_TOKEN_SHOWN ? n : MAX_TOKEN_SHOWN), s);
 }
 
-/* Walks the text outside strings and comments. */
-static void check_tokens(const char *name, const char *text, struct problems *p)
-{
-	int line = 1;
+/* What a walk over the text outside strings and comments found. */
+struct scan {
+	int line;
+	int long_string; /* line of the first text in quotes that goes over the end of its line; 0: none */
+	bool is_broken; /* libconfig must not see it */
+};
 
+/* Moves over the string at TEXT. An open one makes libconfig lose memory and name the last line. */
+static const char *scan_string(
+	const char *name, const char *text, struct scan *s, struct problems *p)
+{
+	int start = s->line;
+	bool is_closed;
+
+	text = skip_string(text, &s->line, &is_closed);
+	if (!is_closed) {
+		problems_error(p, name, s->long_string ? s->long_string : start,
+			"a quote is opened here and not closed");
+		s->is_broken = true;
+	}
+	if (s->line > start && s->long_string == 0)
+		s->long_string = start;
+	return text;
+}
+
+static void scan_tokens(const char *name, const char *text, struct scan *s, struct problems *p)
+{
 	while (*text) {
 		const char *start = text;
 
-		text = skip_comment(text, &line);
+		text = skip_comment(text, &s->line);
 		if (text != start)
 			continue;
 		if (*text == '"') {
-			text = skip_string(text, &line);
+			text = scan_string(name, text, s, p);
 			continue;
 		}
 		if (is_word(*text)) {
 			while (is_word(*text))
 				text++;
-			check_number(name, line, start, (size_t)(text - start), p);
+			check_number(name, s->line, start, (size_t)(text - start), p);
 			continue;
 		}
-		if (text_starts(text, "@include"))
-			problems_error(p, name, line,
+		if (text_starts(text, "@include")) {
+			/* It would read any file that the process may read. */
+			problems_error(p, name, s->line,
 				"@include is not supported: write it all in one file");
-		line += *text == '\n';
+			s->is_broken = true;
+		}
+		s->line += *text == '\n';
 		text++;
 	}
 }
@@ -116,8 +142,8 @@ static const char *line_start(const char *text, int line)
 	return text;
 }
 
-static void say_syntax_error(
-	const char *name, const char *text, const config_t *c, struct problems *p)
+static void say_syntax_error(const char *name, const char *text, const config_t *c,
+	const struct scan *scan, struct problems *p)
 {
 	int line = config_error_line(c);
 	const char *what = config_error_text(c);
@@ -134,6 +160,10 @@ static void say_syntax_error(
 			"%s: the line holds the full-width sign %s: outside quotes write %s "
 			"(half-width)",
 			what, sign, ascii);
+	else if (scan->long_string > 0 && scan->long_string < line)
+		problems_error(p, name, scan->long_string,
+			"a text in quotes goes over the end of this line: is its closing quote "
+			"missing?");
 	else
 		problems_error(p, name, line,
 			"%s here or on the line before: is a ; or a quote missing?", what);
@@ -143,6 +173,7 @@ int conf_source_parse(
 	const char *name, const char *data, size_t len, config_t *ret, struct problems *p)
 {
 	size_t errors_before = p->n_errors;
+	struct scan scan = {.line = 1};
 	size_t bad;
 
 	if (len >= 3 && memcmp(data, "\xef\xbb\xbf", 3) == 0) {
@@ -153,12 +184,9 @@ int conf_source_parse(
 		problems_error(p, name, 0, "not UTF-8 text: save the file as UTF-8");
 		return SW_ECONF;
 	}
-	check_tokens(name, data, p);
-	/* An @include must not reach libconfig: it would read any file the process may. */
-	if (p->n_errors > errors_before && strstr(data, "@include"))
-		return SW_ECONF;
-	if (config_read_string(ret, data) != CONFIG_TRUE)
-		say_syntax_error(name, data, ret, p);
+	scan_tokens(name, data, &scan, p);
+	if (!scan.is_broken && config_read_string(ret, data) != CONFIG_TRUE)
+		say_syntax_error(name, data, ret, &scan, p);
 	return p->n_errors > errors_before ? SW_ECONF : 0;
 }
 

@@ -260,6 +260,15 @@ static void full_width_signs_are_pointed_out(void **state)
 	assert_problem(f, "name = \"n\"\n  on = = true;\n", 2, "syntax error");
 }
 
+static void a_missing_quote_is_reported_where_it_was_opened(void **state)
+{
+	struct fixture *f = *state;
+
+	assert_problem(f, "on = true;\nname = \"n;\nallow = [ \"x\" ];\n", 2, "not closed");
+	assert_problem(f, "on = true;\nname = \"n;\ndir = \"x;\n", 2, "closing quote missing");
+	assert_problem(f, "name = \"n", 1, "not closed");
+}
+
 static void a_name_given_twice_is_refused(void **state)
 {
 	assert_problem(*state, "name = \"n\";\nname = \"m\";\n", 2, "twice");
@@ -347,6 +356,7 @@ int main(void)
 		TEST(unquoted_codes_and_numbers_do_not_wrap_silently),
 		TEST(a_byte_order_mark_is_skipped),
 		TEST(full_width_signs_are_pointed_out),
+		TEST(a_missing_quote_is_reported_where_it_was_opened),
 		TEST(a_name_given_twice_is_refused),
 		TEST(includes_are_refused),
 		TEST(other_encodings_are_refused),

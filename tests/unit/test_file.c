@@ -46,14 +46,15 @@ static int teardown(void **state)
 
 static int count_entries(const char *dir)
 {
-	struct dirent **names;
-	int n = scandir(dir, &names, NULL, NULL);
+	DIR *d = opendir(dir);
+	int n = 0;
 
-	assert_true(n >= 2); /* . and .. */
-	for (int i = 0; i < n; i++)
-		free(names[i]);
-	free(names);
-	return n - 2;
+	assert_non_null(d);
+	/* cppcheck-suppress readdirCalled ; one thread */
+	while (readdir(d))
+		n++;
+	closedir(d);
+	return n - 2; /* . and .. */
 }
 
 static void what_is_written_is_read_back_and_nothing_else_is_left(void **state)
