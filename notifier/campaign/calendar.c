@@ -181,7 +181,7 @@ static int walk(
 	const struct calendar *c, struct civil d, int n, int step, struct civil *ret, int *ret_year)
 {
 	for (;; d = civil_add(d, step)) {
-		bool workday;
+		bool workday = false;
 		int rc = calendar_is_workday(c, d, &workday, ret_year);
 
 		if (rc < 0)
@@ -246,7 +246,7 @@ int calendar_count(
 	int n = 0;
 
 	for (struct civil d = from; civil_cmp(d, to) <= 0; d = civil_add(d, 1)) {
-		bool workday;
+		bool workday = false;
 		int rc = calendar_is_workday(c, d, &workday, ret_year);
 
 		if (rc < 0)

@@ -415,7 +415,7 @@ size_t campaign_phases_on(const struct campaign *c, struct civil d, int *ret)
 static struct civil to_workday(const struct campaign *c, struct civil d, int step)
 {
 	struct civil at = d;
-	bool workday;
+	bool workday = false;
 
 	while (calendar_is_workday(c->calendar, at, &workday, NULL) == 0) {
 		if (workday)

@@ -47,7 +47,7 @@ static int unknown_year(const struct question *q, int year)
 
 static int is_workday(const struct question *q)
 {
-	bool workday;
+	bool workday = false;
 	int year = 0;
 
 	if (calendar_is_workday(q->c->calendar, q->day, &workday, &year) < 0)

@@ -96,7 +96,7 @@ static int plan_notice(
 	const struct campaign *c, const struct def_notice *n, struct notice_plan *ret)
 {
 	struct civil first;
-	bool workday;
+	bool workday = false;
 	int rc = 0;
 
 	if (n->workdays) {
