@@ -286,17 +286,17 @@ static void print_notices(const struct campaign *c)
 		struct notice_plan plan;
 		char a[48];
 
-		printf("  %-12s %d %sdays, ends by %s\n", n->id, n->days,
+		printf("  %-14s %d %sdays, ends by %s\n", n->id, n->days,
 			n->workdays ? "working " : "", ctl_say_day(n->must_end_by, a, sizeof(a)));
 		if (plan_notice(c, n, &plan) < 0)
 			continue;
-		printf("  %-12s   posting day counts:     %s%s\n", "",
+		printf("  %-14s   posting day counts:      %s%s\n", "",
 			ctl_say_day(plan.counted, a, sizeof(a)),
 			c->count_start_day ? "  (the rule)" : "");
-		printf("  %-12s   posting day not counted: %s%s\n", "",
+		printf("  %-14s   posting day not counted: %s%s\n", "",
 			ctl_say_day(plan.not_counted, a, sizeof(a)),
 			c->count_start_day ? "" : "  (the rule)");
-		printf("  %-12s   safe either way:        %s\n", "",
+		printf("  %-14s   safe either way:         %s\n", "",
 			ctl_say_day(plan.safe, a, sizeof(a)));
 	}
 }
