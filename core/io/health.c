@@ -33,7 +33,7 @@ struct health {
 	void (*before_metrics)(void *ctx);
 	void *ctx;
 	unsigned n_dependencies;
-	STAILQ_HEAD(, dependency) dependencies;
+	STAILQ_HEAD(dependency_list, dependency) dependencies;
 };
 
 static void answer_ready(const struct health *h, struct http_exchange *x)

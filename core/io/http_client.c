@@ -61,8 +61,9 @@ struct http_client {
 	size_t max_response_bytes;
 	unsigned max_calls;
 	char *ca_file;
-	TAILQ_HEAD(, http_call) calls; /* libcurl keeps no list of what is in flight */
-	TAILQ_HEAD(, http_call) cancelled;
+	/* libcurl keeps no list of what is in flight. */
+	TAILQ_HEAD(http_call_list, http_call) calls;
+	TAILQ_HEAD(cancelled_list, http_call) cancelled;
 };
 
 struct watched {

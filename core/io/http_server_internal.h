@@ -81,8 +81,8 @@ struct http_server {
 	bool was_resumed; /* since the daemon ran: it must run again */
 	bool closing;     /* http_server_close() was called */
 	bool stopped;     /* the daemon is gone */
-	TAILQ_HEAD(, http_conn) waiting; /* in order of since_ms */
-	struct timer *deadline;          /* of the first in waiting */
+	TAILQ_HEAD(http_conn_list, http_conn) waiting; /* in order of since_ms */
+	struct timer *deadline;                        /* of the first in waiting */
 	LIST_HEAD(exchange_list, http_exchange) open;
 	struct exchange_list streaming;
 	struct loop_end end; /* frees the open ones whose owner never answers */

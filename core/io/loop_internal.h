@@ -28,10 +28,10 @@ struct loop {
 	uv_idle_t idle;   /* runs while something is deferred or due, so that poll does not sleep */
 	uv_timer_t guard; /* loop_destroy() waits no longer than this for others' handles */
 	struct clock *clock;
-	STAILQ_HEAD(, deferred) deferred;
-	SLIST_HEAD(, signal_watch) signals;
-	LIST_HEAD(, loop_end) ends;
-	TAILQ_HEAD(, timer) timers;      /* all of them */
+	STAILQ_HEAD(deferred_list, deferred) deferred;
+	SLIST_HEAD(signal_watch_list, signal_watch) signals;
+	LIST_HEAD(loop_end_list, loop_end) ends;
+	TAILQ_HEAD(timer_list, timer) timers; /* all of them */
 	TAILQ_HEAD(due_list, timer) due; /* those whose time has come, in the order they will run */
 	uint64_t round; /* of the idle callback: what is added during one waits for the next */
 	uint64_t turn_began_ns, idle_seen_ns, longest_turn_ns;

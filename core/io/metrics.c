@@ -44,13 +44,13 @@ struct family {
 	char *name;
 	char *help;
 	enum kind kind;
-	STAILQ_HEAD(, series) series;
+	STAILQ_HEAD(series_list, series) series;
 };
 
 struct metrics {
 	struct family *by_name;
 	struct series *by_key;
-	STAILQ_HEAD(, family) families; /* in order of their first use */
+	STAILQ_HEAD(family_list, family) families; /* in order of their first use */
 	size_t n_series;
 	double overflow;
 };
