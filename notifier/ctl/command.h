@@ -11,14 +11,20 @@
 #include <stdio.h>
 
 enum {
-	EXIT_OK = 0, EXIT_REFUSED = 1, EXIT_USAGE_ERROR = 64, EXIT_AWAY = 69, EXIT_INTERNAL = 70,
-	EXIT_TEMPORARY = 75, EXIT_BAD_CONFIG = 78,
+	EXIT_OK = 0,
+	EXIT_REFUSED = 1,
+	EXIT_USAGE_ERROR = 64,
+	EXIT_AWAY = 69,
+	EXIT_INTERNAL = 70,
+	EXIT_TEMPORARY = 75,
+	EXIT_BAD_CONFIG = 78,
 };
 
 struct ctl_env {
-	const char *config;   /* -c FILE, else $SHOUWANG_CONFIG, else the installed or ./config default; may not exist */
-	bool json;            /* --json */
-	const char *as;       /* --as NAME, NULL */
+	const char *
+		config; /* -c FILE, else $SHOUWANG_CONFIG, else the installed or ./config default; may not exist */
+	bool json;                   /* --json */
+	const char *as;              /* --as NAME, NULL */
 	const char *passphrase_file; /* --passphrase-file FILE, NULL: prompt */
 };
 
@@ -30,16 +36,17 @@ struct command {
 };
 
 /* Families; each array ends with a NULL name. */
-extern const struct command ctl_calendar_commands[];  /* calendar */
-extern const struct command ctl_check_commands[];     /* check */
-extern const struct command ctl_parse_commands[];     /* parse */
-extern const struct command ctl_sms_commands[];       /* sms */
-extern const struct command ctl_preview_commands[];   /* preview, rehearse */
-extern const struct command ctl_setup_commands[];     /* init, operator */
-extern const struct command ctl_notifier_commands[];  /* everything that goes through the notifier */
+extern const struct command ctl_calendar_commands[]; /* calendar */
+extern const struct command ctl_check_commands[];    /* check */
+extern const struct command ctl_parse_commands[];    /* parse */
+extern const struct command ctl_sms_commands[];      /* sms */
+extern const struct command ctl_preview_commands[];  /* preview, rehearse */
+extern const struct command ctl_setup_commands[];    /* init, operator */
+extern const struct command ctl_notifier_commands[]; /* everything that goes through the notifier */
 
 /* Prints "shouwang NAME: <message>" and the usage lines on standard error; returns EXIT_USAGE_ERROR. */
-int ctl_usage(const struct command *cmd, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+int ctl_usage(const struct command *cmd, const char *fmt, ...)
+	__attribute__((format(printf, 2, 3)));
 /* The campaign definition an offline command works on: --campaign FILE beats the one of the service configuration,
  * beats config/campaigns/nm-2022-63.conf beside the program or in the current folder. The caller frees. */
 char *ctl_campaign_file(const struct ctl_env *env, const char *override);

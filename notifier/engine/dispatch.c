@@ -1,0 +1,283 @@
+/*
+ * notifier/engine/dispatch.c: the outbox towards the bot, and the verdicts that come back.
+ *
+ * MQTT only carries: a message stays in the outbox and is published again every 30 s and on each connect until its
+ * verdict is in Redis; only then is the verdict acknowledged. The bot sends each (mid, attempt) at most once.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "core/wire/topic.h"
+#include "notifier/engine/engine.h"
+
+const char *dispatch_route(const struct engine *e, const char *channel, const char *unit)
+{
+	if (!strcmp(channel, "app"))
+		return conf_count(e->conf, "wecom.apps") ? conf_str(e->conf, "wecom.apps[0].name")
+							 : "";
+	for (size_t i = 0; i < conf_count(e->conf, "wecom.robots"); i++)
+		if (!strcmp(conf_strf(e->conf, "wecom.robots[%zu].unit", i), unit))
+			return conf_strf(e->conf, "wecom.robots[%zu].name", i);
+	return "";
+}
+
+bool dispatch_allowed(const struct engine *e, const struct message *m)
+{
+	if (e->live || !conf_bool(e->conf, "trial.enabled"))
+		return true;
+	for (size_t i = 0; i < conf_count(e->conf, "trial.allow"); i++) {
+		const char *name = conf_str_at(e->conf, "trial.allow", i);
+
+		if (!strcmp(name, m->unit) || !strcmp(name, m->route) ||
+			(m->uid[0] && !strcmp(name, m->uid)))
+			return true;
+	}
+	return false;
+}
+
+/* ---- routes that asked us to wait ---- */
+
+void dispatch_park(struct engine *e, const char *channel, const char *route, int64_t until_ms)
+{
+	char name[80];
+	size_t i = 0;
+
+	(void)snprintf(name, sizeof(name), "%s/%s", channel, route);
+	while (i < e->n_parked && strcmp(e->parked[i].name, name))
+		i++;
+	if (i == ENGINE_MAX_ROUTES)
+		return;
+	if (i == e->n_parked)
+		e->n_parked++;
+	(void)snprintf(e->parked[i].name, sizeof(e->parked[i].name), "%s", name);
+	e->parked[i].until_ms = until_ms;
+	LOG_INFO("route_parked", "chan=%s until_ms=%" PRId64, name, until_ms);
+}
+
+int64_t dispatch_parked_until(const struct engine *e, const char *channel, const char *route)
+{
+	char name[80];
+
+	(void)snprintf(name, sizeof(name), "%s/%s", channel, route);
+	for (size_t i = 0; i < e->n_parked; i++)
+		if (!strcmp(e->parked[i].name, name))
+			return e->parked[i].until_ms;
+	return 0;
+}
+
+/* ---- out ---- */
+
+static void fill_mentions(struct wire_out *o, const char *mentions)
+{
+	char *copy = text_dup(mentions), *save = NULL;
+
+	for (char *id = copy ? strtok_r(copy, " ", &save) : NULL;
+		id && o->n_mentions < WIRE_MAX_MENTIONS; id = strtok_r(NULL, " ", &save))
+		o->mentions[o->n_mentions++] = text_dup(id);
+	free(copy);
+}
+
+void dispatch_publish(struct engine *e, const struct message *m, int attempt)
+{
+	struct wire_out o = {
+		.attempt = attempt, .not_before_ms = m->due_ms, .expires_at_ms = m->expires_ms};
+	char topic[TOPIC_MAX], *json;
+
+	if (!e->mqtt || !mqtt_connected(e->mqtt))
+		return; /* published when the broker is back */
+	if (text_copy(o.mid, sizeof(o.mid), m->mid) < 0 ||
+		text_copy(o.unit, sizeof(o.unit), m->unit) < 0 ||
+		text_copy(o.channel, sizeof(o.channel), m->ch) < 0 ||
+		text_copy(o.route, sizeof(o.route), m->route) < 0 ||
+		text_copy(o.to, sizeof(o.to), m->uid) < 0 ||
+		text_copy(o.reply_to, sizeof(o.reply_to), m->rt) < 0)
+		return;
+	o.class = strcmp(m->class, "no_repeat") ? CLASS_MUST_ARRIVE : CLASS_NO_REPEAT;
+	o.type = strcmp(m->type, "markdown") ? TEXT_PLAIN : TEXT_MARKDOWN;
+	o.text = text_dup(m->text);
+	fill_mentions(&o, m->ment);
+	json = wire_out_encode(&o, engine_now_ms(e));
+	if (!json || mqtt_publish(e->mqtt, topic_out(topic, o.channel, o.route), json, strlen(json),
+			     false) < 0)
+		LOG_DEBUG("publish_later", "mid=%s", m->mid); /* the outbox brings it again */
+	else
+		LOG_DEBUG("message_published", "mid=%s attempt=%d", m->mid, attempt);
+	free(json);
+	wire_out_fini(&o);
+}
+
+struct outbox_fetch {
+	struct engine *e;
+	id_str mid;
+};
+
+static void on_outbox_message(void *ctx, int rc, const struct redis_value *v)
+{
+	struct outbox_fetch *f = ctx;
+	struct message m;
+
+	if (!store_failed(rc, v, "outbox_fetch") && message_from(v, f->mid, &m)) {
+		if (!strcmp(m.st, "handed_over"))
+			dispatch_publish(f->e, &m, m.att);
+		message_fini(&m);
+	}
+	free(f);
+}
+
+static void on_outbox(void *ctx, int rc, const struct redis_value *v)
+{
+	struct engine *e = ctx;
+	char key[STORE_KEY];
+
+	if (store_failed(rc, v, "outbox_read") || v->type != REDIS_ARRAY)
+		return;
+	for (size_t i = 0; i < v->n; i++) {
+		struct outbox_fetch *f = calloc(1, sizeof(*f));
+
+		if (!f || text_copy(f->mid, sizeof(f->mid), v->items[i].str) < 0 ||
+			store_command(e->redis, on_outbox_message, f,
+				(const char *const[]){"HGETALL",
+					store_key(key, KEY_MESSAGE_PREFIX, v->items[i].str),
+					NULL}) < 0)
+			free(f);
+		else
+			f->e = e;
+	}
+}
+
+void dispatch_on_connect(struct engine *e)
+{
+	/* At most 200 at once; the rest follows with the republication. */
+	if (engine_ready(e))
+		(void)!store_command(e->redis, on_outbox, e,
+			(const char *const[]){"ZRANGE", KEY_OUTBOX, "0", "199", NULL});
+}
+
+/* ---- verdicts ---- */
+
+void dispatch_ack(struct engine *e, const char *id)
+{
+	struct wire_ack a = {.n = 1};
+	char *json;
+
+	a.ids = calloc(1, sizeof(*a.ids));
+	if (!a.ids || text_copy(a.ids[0], sizeof(a.ids[0]), id) < 0) {
+		free(a.ids);
+		return;
+	}
+	json = wire_ack_encode(&a, engine_now_ms(e));
+	/* Lost with the broker away: the bot asks again, the answer is the same. */
+	if (json && e->mqtt)
+		(void)mqtt_publish(e->mqtt, TOPIC_ACK, json, strlen(json), false);
+	free(json);
+	wire_ack_fini(&a);
+}
+
+struct verdict_op {
+	struct engine *e;
+	struct wire_verdict v;
+};
+
+static void on_recorded(void *ctx, int rc, const struct redis_value *v)
+{
+	struct verdict_op *op = ctx;
+	struct engine *e = op->e;
+	char id[48], labels[64];
+
+	if (store_failed(rc, v, "verdict"))
+		goto out; /* not acknowledged: it comes again */
+	(void)snprintf(id, sizeof(id), "%s-%d", op->v.mid, op->v.attempt);
+	dispatch_ack(e, id);
+	if (v->type == REDIS_ARRAY && v->n == 2 && v->items[1].integer == 1) {
+		LOG_INFO("message_verdict",
+			"mid=%s attempt=%d verdict=%s class=%s code=%s state=%s", op->v.mid,
+			op->v.attempt, wire_verdict_name(op->v.verdict), op->v.class, op->v.code,
+			v->items[0].str);
+		(void)snprintf(
+			labels, sizeof(labels), "verdict=\"%s\"", wire_verdict_name(op->v.verdict));
+		metrics_add(e->metrics, "shouwang_verdicts_total", labels, 1);
+	}
+out:
+	e->activity++;
+	scheduler_kick(e);
+	audit_kick(e);
+	free(op);
+}
+
+struct verdict_route {
+	struct engine *e;
+	int64_t until_ms;
+};
+
+/* The route of a refused message is read from its record: the verdict does not name it. */
+static void on_refused_route(void *ctx, int rc, const struct redis_value *v)
+{
+	struct verdict_route *r = ctx;
+	struct engine *e = r->e;
+
+	if (!store_failed(rc, v, "verdict_route") && v->type == REDIS_ARRAY && v->n == 2 &&
+		v->items[0].str)
+		dispatch_park(
+			e, v->items[0].str, v->items[1].str ? v->items[1].str : "", r->until_ms);
+	free(r);
+}
+
+static int64_t retry_at(struct engine *e, const struct wire_verdict *v)
+{
+	int64_t delay = v->retry_after_ms > 0 ? v->retry_after_ms : 15000;
+
+	return engine_now_ms(e) + delay;
+}
+
+void dispatch_on_verdict(struct engine *e, const char *payload, size_t len)
+{
+	struct verdict_op *op = calloc(1, sizeof(*op));
+	struct sw_err err = {0};
+	char key[STORE_KEY], *audit = NULL;
+	const char *keys[] = {key, KEY_OUTBOX, KEY_DUE, KEY_PARK, KEY_UNKNOWN, KEY_DEAD, KEY_AUDIT};
+	struct args a;
+
+	if (!op || wire_verdict_decode(payload, len, &op->v, &err) < 0) {
+		LOG_WARN("verdict_unreadable", "err=%s", err.text);
+		free(op);
+		return;
+	}
+	op->e = e;
+	if (!engine_ready(e)) {
+		free(op); /* the bot keeps it until we acknowledge */
+		return;
+	}
+	store_key(key, KEY_MESSAGE_PREFIX, op->v.mid);
+	if (op->v.verdict == VERDICT_REFUSED_TEMP && op->v.retry_after_ms > 0) {
+		struct verdict_route *r = calloc(1, sizeof(*r));
+
+		if (r) {
+			*r = (struct verdict_route){.e = e, .until_ms = retry_at(e, &op->v)};
+			if (store_command(e->redis, on_refused_route, r,
+				    (const char *const[]){"HMGET", key, "ch", "route", NULL}) < 0)
+				free(r);
+		}
+	}
+	audit = engine_audit_json(e, "verdict",
+		json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "mid", op->v.mid, "attempt",
+			op->v.attempt, "verdict", wire_verdict_name(op->v.verdict), "class",
+			op->v.class, "code", op->v.code, "text", op->v.text));
+	args_init(&a);
+	args_add(&a, op->v.mid);
+	args_addi(&a, op->v.attempt);
+	args_addi(&a, engine_now_ms(e));
+	args_add(&a, wire_verdict_name(op->v.verdict));
+	args_add(&a, op->v.class[0] ? op->v.class : "-");
+	args_add(&a, op->v.code[0] ? op->v.code : "-");
+	args_addi(&a, retry_at(e, &op->v));
+	args_addi(&a, ENGINE_MAX_TRIES);
+	args_add(&a, audit ? audit : "");
+	if (store_eval(e->redis, "verdict", on_recorded, op, keys, 7, &a) < 0)
+		free(op);
+	args_fini(&a);
+	free(audit);
+}

@@ -1,0 +1,168 @@
+/*
+ * notifier/engine/engine.h: what the parts of the engine share.
+ *
+ * One struct engine is owned by struct notifier; each part (leader, scheduler, dispatch, inbound, simclock,
+ * control, audit) is a file that works on it. All of it runs on the loop; nothing is shared with threads.
+ */
+#ifndef SW_ENGINE_ENGINE_H
+#define SW_ENGINE_ENGINE_H
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "core/base/conf.h"
+#include "core/base/operators.h"
+#include "core/base/seal.h"
+#include "core/io/health.h"
+#include "core/io/journal.h"
+#include "core/io/metrics.h"
+#include "core/io/mqtt.h"
+#include "core/io/redis.h"
+#include "core/io/timer.h"
+#include "core/wire/message.h"
+#include "notifier/engine/store.h"
+#include "notifier/engine/world.h"
+
+enum {
+	ENGINE_LEASE_MS = 15000,
+	ENGINE_RENEW_MS = 5000,
+	ENGINE_REPUBLISH_MS = 30000,     /* unanswered `out` is published again (real time) */
+	ENGINE_UNKNOWN_WAIT_MS = 600000, /* an unknown outcome is not resent sooner (wall time) */
+	ENGINE_MAX_TRIES = 8,
+	ENGINE_POLL_LIMIT = 100,    /* messages worked on in one round */
+	ENGINE_POINTS_LIMIT = 4096, /* reminder points decided in one round */
+	ENGINE_LATE_MS = 2 * 3600 * 1000,
+	ENGINE_MAX_ROUTES = 256,
+	ENGINE_MAX_INBOUND = 1000,
+};
+
+struct scheduler;
+struct inbound;
+struct simclock;
+struct audit;
+struct wire_wait;
+
+/* A destination that told us to wait; messages of it keep their order. */
+struct parked_route {
+	char name[80]; /* channel "/" route */
+	int64_t until_ms;
+};
+
+struct engine {
+	struct loop *loop;
+	struct conf *conf;
+	struct world world;
+	struct redis *redis;
+	struct mqtt *mqtt; /* NULL while standby */
+	struct metrics *metrics;
+	struct health *health;
+	struct journal *journal;
+	char *journal_dir; /* every instance has its own file in it */
+	struct seal_key data_key;
+	char instance
+		[40];    /* kept in the state folder: a restart takes its own lease over at once */
+	char fence[24];  /* of the lease, as text; "" while standby */
+	char holder[64]; /* who has the lease when it is not us */
+	bool leader;
+	bool loaded; /* roster, facts, flags are read since the last connect */
+	bool stopping;
+	bool live; /* `campaign go-live` was said: no trial allow-list */
+	bool paused;
+	char hold[64]; /* why sending is held; "" = not */
+	struct parked_route parked[ENGINE_MAX_ROUTES];
+	size_t n_parked;
+	uint64_t
+		activity; /* rises with everything that happens: the simulated clock waits for quiet */
+	struct timer *lease_timer;
+	struct scheduler *scheduler;
+	struct inbound *inbound;
+	struct simclock *simclock;
+	struct audit *audit;
+	struct wire_wait *waits; /* control commands to the bot that wait for their answer */
+	/* Asked to end: the lease is lost, or a dependency is unusable for good. */
+	void (*on_fatal)(void *ctx, int exit_code);
+	void *fatal_ctx;
+};
+
+int64_t engine_now_ms(const struct engine *e);
+bool engine_simulated(const struct engine *e);
+/* May the notifier work right now: leader, store loaded and reachable? */
+bool engine_ready(const struct engine *e);
+/* A call answered FENCED: somebody else has the lease. Ends the process by on_fatal. */
+void engine_fenced(struct engine *e);
+/* Compact JSON object {"at":..,"ev":EV, ..} for the audit stream from json_pack-ed DETAIL (taken); caller frees. */
+char *engine_audit_json(struct engine *e, const char *ev, json_t *detail);
+
+/* leader.c: lease, loading of the store, becoming the worker */
+int leader_start(struct engine *e) SW_MUST_CHECK;
+void leader_on_redis_ready(struct engine *e);
+void leader_on_redis_away(struct engine *e);
+void leader_stop(struct engine *e);
+
+/* load.c: reads roster, facts, flags, clock from the store; DONE(rc) on a later turn */
+void load_all(struct engine *e, void (*done)(struct engine *e, int rc));
+
+/* recover.c: after a load, attempts the journals know and the store does not; may put sending on hold */
+void recover_start(struct engine *e, void (*done)(struct engine *e, int rc));
+/* `resume`: the journals' ends become the positions of the store, so that the hold does not come back. */
+void recover_settle(struct engine *e);
+
+/* scheduler.c */
+int scheduler_start(struct engine *e) SW_MUST_CHECK;
+void scheduler_stop(struct engine *e);
+/* Something may be due now: looks on a later turn. Cheap to call often. */
+void scheduler_kick(struct engine *e);
+/* Makes the waiting points equal to the plan; DONE(rc). */
+void scheduler_sync_points(struct engine *e, void (*done)(struct engine *e, int rc));
+/* The next instant (wall) something of ours is due, INT64_MAX: nothing; valid when the scheduler is quiet. */
+int64_t scheduler_next_ms(const struct engine *e);
+bool scheduler_quiet(
+	const struct engine *e); /* no round is running or asked for, nothing handed over */
+size_t scheduler_handed_over(const struct engine *e);
+
+/* dispatch.c: outbox towards the bot */
+void dispatch_publish(struct engine *e, const struct message *m, int attempt);
+void dispatch_on_connect(struct engine *e);
+void dispatch_on_verdict(struct engine *e, const char *payload, size_t len);
+/* Destination of a recipient: channel robot -> the group's robot name, app -> the first application; "" = none. */
+const char *dispatch_route(const struct engine *e, const char *channel, const char *unit);
+bool dispatch_allowed(const struct engine *e, const struct message *m); /* trial allow-list */
+void dispatch_park(struct engine *e, const char *channel, const char *route, int64_t until_ms);
+int64_t dispatch_parked_until(const struct engine *e, const char *channel, const char *route);
+void dispatch_ack(struct engine *e, const char *id);
+
+/* inbound.c */
+int inbound_create(struct engine *e) SW_MUST_CHECK;
+void inbound_destroy(struct engine *e);
+void inbound_on_event(struct engine *e, const char *payload, size_t len);
+size_t inbound_pending(const struct engine *e);
+/* The store is back: goes on with what waits. */
+void inbound_kick(struct engine *e);
+
+/* simclock.c */
+int simclock_create(struct engine *e) SW_MUST_CHECK;
+void simclock_destroy(struct engine *e);
+/* The stored clock was read at load: adopt (V is HGETALL of the clock key). */
+void simclock_adopt(struct engine *e, const struct redis_value *v);
+void simclock_on_connect(struct engine *e); /* publishes the clock again */
+void simclock_on_at(struct engine *e, const char *name, const char *payload, size_t len);
+/* Anything changed: maybe the step is over. */
+void simclock_check(struct engine *e);
+
+/* audit.c: drains the stream into a file */
+int audit_start(struct engine *e) SW_MUST_CHECK;
+void audit_kick(struct engine *e);
+void audit_stop(struct engine *e);
+
+/* state.c: retained state topics */
+void state_publish_all(struct engine *e);
+void state_publish_unit(struct engine *e, int unit);
+
+/* wait.c: control messages to the bot and their answers */
+/* DONE(ctx, answer or NULL after 5 s real time without one). */
+int wait_control(struct engine *e, const struct wire_control *c,
+	void (*done)(void *ctx, const struct wire_control *a), void *ctx) SW_MUST_CHECK;
+void wait_on_answer(struct engine *e, const char *payload, size_t len);
+void wait_destroy(struct engine *e);
+
+#endif

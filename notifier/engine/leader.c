@@ -1,0 +1,135 @@
+/*
+ * notifier/engine/leader.c: exactly one notifier works.
+ *
+ * The lease lies in Redis with a fencing number that every starting script compares. Its holder renews it
+ * every 5 s; an instance that finds its own id takes it over at once with a new fence. Losing it ends the process:
+ * the supervisor starts it again as a standby, which is simpler and safer than unwinding.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/log.h"
+#include "core/base/text.h"
+#include "notifier/engine/engine.h"
+
+static const char *const lease_keys[] = {KEY_LEASE};
+
+static void ask(void *ctx);
+
+static void synced(struct engine *e, int rc)
+{
+	if (rc < 0 || !e->leader || e->stopping)
+		return; /* asked again with the next renewal */
+	e->loaded = true;
+	health_set(e->health, "store", true);
+	state_publish_all(e);
+	dispatch_on_connect(e);
+	simclock_on_connect(e);
+	inbound_kick(e);
+	scheduler_kick(e);
+	audit_kick(e);
+}
+
+static void recovered(struct engine *e, int rc)
+{
+	if (rc < 0 || !e->leader || e->stopping)
+		return;
+	scheduler_sync_points(e, synced);
+}
+
+static void loaded(struct engine *e, int rc)
+{
+	if (rc < 0 || !e->leader || e->stopping)
+		return;
+	recover_start(e, recovered);
+}
+
+static void on_lease(void *ctx, int rc, const struct redis_value *v)
+{
+	struct engine *e = ctx;
+	bool mine, fresh;
+
+	if (e->stopping)
+		return;
+	timer_after(e->lease_timer, ENGINE_RENEW_MS);
+	if (store_failed(rc, v, "lease") || v->type != REDIS_ARRAY || v->n != 2)
+		return;
+	mine = v->items[0].integer == 1;
+	if (!mine) {
+		if (e->leader) {
+			engine_fenced(e);
+			return;
+		}
+		if (strcmp(e->holder, v->items[1].str)) {
+			LOG_INFO("standby", "holder=%s", v->items[1].str);
+			if (text_copy(e->holder, sizeof(e->holder), v->items[1].str) < 0)
+				e->holder[0] = '\0';
+		}
+		return;
+	}
+	fresh = !e->leader;
+	if (!fresh && (int64_t)strtoll(e->fence, NULL, 10) != v->items[1].integer) {
+		engine_fenced(e); /* it ran out while we were away, and was counted up */
+		return;
+	}
+	(void)snprintf(e->fence, sizeof(e->fence), "%lld", (long long)v->items[1].integer);
+	e->leader = true;
+	if (fresh) {
+		LOG_INFO("lease_taken", "fence=%s", e->fence);
+		metrics_set(e->metrics, "shouwang_lease_held", NULL, 1);
+	}
+	if (!e->loaded)
+		load_all(e, loaded);
+}
+
+static void ask(void *ctx)
+{
+	struct engine *e = ctx;
+	struct args a;
+
+	if (e->stopping)
+		return;
+	timer_after(e->lease_timer, ENGINE_RENEW_MS);
+	if (!redis_ready(e->redis))
+		return;
+	args_init(&a);
+	args_add(&a, e->instance);
+	args_addi(&a, ENGINE_LEASE_MS);
+	args_add(&a, e->leader ? "1" : "0");
+	if (store_eval(e->redis, "lease", on_lease, e, lease_keys, 1, &a) < 0)
+		LOG_WARN("lease_not_asked", "redis=%s", "away");
+	args_fini(&a);
+}
+
+int leader_start(struct engine *e)
+{
+	return timer_new(e->loop, ask, e, &e->lease_timer);
+}
+
+void leader_on_redis_ready(struct engine *e)
+{
+	e->loaded = false; /* an answer may have been lost: what is in memory is read again */
+	ask(e);
+}
+
+void leader_on_redis_away(struct engine *e)
+{
+	e->loaded = false;
+	health_set(e->health, "store", false);
+}
+
+void leader_stop(struct engine *e)
+{
+	struct args a;
+
+	timer_destroy(e->lease_timer);
+	e->lease_timer = NULL;
+	if (!e->leader || !redis_ready(e->redis))
+		return;
+	args_init(&a);
+	args_add(&a, e->instance);
+	(void)!store_eval(e->redis, "lease_drop", NULL, NULL, lease_keys, 1, &a);
+	args_fini(&a);
+	e->leader = false;
+}

@@ -1,0 +1,34 @@
+#!lua
+-- Due points become one message with frozen text, or are recorded as not sent, in one step.
+-- KEYS: lease, points, decided, due, mids, message, lastrm, audit, cancelled message
+-- ARGV: fence, now, mid ("" = no message), due, lastrm field ("" = none), lastrm value, old mid to cancel ("" = none),
+--       number of point pairs, (point id, outcome) .., audit json, then message field, value ..
+-- Answers 1 new message, 0 it existed or none was asked for.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
+	return redis.error_reply('FENCED')
+end
+local now, mid, n = ARGV[2], ARGV[3], tonumber(ARGV[8])
+local i = 9
+for _ = 1, n do
+	redis.call('ZREM', KEYS[2], ARGV[i])
+	redis.call('HSET', KEYS[3], ARGV[i], ARGV[i + 1])
+	i = i + 2
+end
+if ARGV[i] ~= '' then
+	redis.call('XADD', KEYS[8], '*', 'j', ARGV[i])
+end
+i = i + 1
+if ARGV[7] ~= '' and redis.call('HGET', KEYS[9], 'st') == 'queued' then
+	redis.call('HSET', KEYS[9], 'st', 'cancelled', 'why', 'replanned', 'done', now)
+	redis.call('ZREM', KEYS[4], ARGV[7])
+end
+if mid == '' or redis.call('EXISTS', KEYS[6]) == 1 then
+	return 0
+end
+redis.call('HSET', KEYS[6], 'st', 'queued', 'att', '0', 'tries', '0', 'ca', now, unpack(ARGV, i))
+redis.call('ZADD', KEYS[4], ARGV[4], mid)
+redis.call('ZADD', KEYS[5], now, mid)
+if ARGV[5] ~= '' then
+	redis.call('HSET', KEYS[7], ARGV[5], ARGV[6])
+end
+return 1

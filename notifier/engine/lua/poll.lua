@@ -1,0 +1,43 @@
+#!lua
+-- Everything that is due, and when to ask again: the scheduler never polls by time.
+-- KEYS: lease, points, due, outbox, unknown, ctl
+-- ARGV: fence, now (wall), real now, limit of messages, limit of points, unknown_wait_ms
+-- Answers {state, points, due, outbox, unknown, next wall, next real}; messages as mids.
+if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
+	return redis.error_reply('FENCED')
+end
+local now, real, limit, wait = tonumber(ARGV[2]), tonumber(ARGV[3]), tonumber(ARGV[4]), tonumber(ARGV[6])
+local function upto(key, score, n)
+	return redis.call('ZRANGE', key, '-inf', string.format('%d', score), 'BYSCORE', 'LIMIT', 0, n)
+end
+local next_wall, next_real = -1, -1
+local function after(key, score, add)
+	local r = redis.call('ZRANGE', key, '(' .. string.format('%d', score), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+	if r[2] then
+		local t = tonumber(r[2]) + add
+		if next_wall < 0 or t < next_wall then
+			next_wall = t
+		end
+	end
+end
+local state = 'run'
+if redis.call('HGET', KEYS[6], 'paused') == '1' then
+	state = 'paused'
+elseif redis.call('HGET', KEYS[6], 'hold') then
+	state = 'hold'
+end
+local points, due, unknown = {}, {}, {}
+if state == 'run' then
+	points = upto(KEYS[2], now, ARGV[5])
+	due = upto(KEYS[3], now, limit)
+	unknown = upto(KEYS[5], now - wait, limit)
+	after(KEYS[2], now, 0)
+	after(KEYS[3], now, 0)
+	after(KEYS[5], now - wait, wait)
+end
+local outbox = upto(KEYS[4], real, limit)
+local r = redis.call('ZRANGE', KEYS[4], '(' .. string.format('%d', real), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
+if r[2] then
+	next_real = tonumber(r[2])
+end
+return {state, points, due, outbox, unknown, next_wall, next_real}

@@ -1,0 +1,69 @@
+#!lua flags=allow-oom
+-- What became of one attempt. A fact: never fenced, merged from any state, once per attempt.
+-- KEYS: message, outbox, due, park, unknown, dead, audit
+-- ARGV: mid, attempt, now, verdict, class, code, retry at (wall), max tries, audit json
+-- Answers {state, 1 when this verdict is new}.
+local st = redis.call('HGET', KEYS[1], 'st')
+if not st then
+	return {'none', 0}
+end
+local mid, n, now, verdict, class = ARGV[1], ARGV[2], ARGV[3], ARGV[4], ARGV[5]
+local field = 'a' .. n
+local had = redis.call('HGET', KEYS[1], field)
+if had and not string.find(had, ' unknown ', 1, true) then
+	return {st, 0}
+end
+if had and verdict == 'unknown' then
+	return {st, 0}
+end
+redis.call('HSET', KEYS[1], field, now .. ' ' .. verdict .. ' ' .. class .. ' ' .. ARGV[6], 'code', ARGV[6])
+if ARGV[9] ~= '' then
+	redis.call('XADD', KEYS[7], '*', 'j', ARGV[9])
+end
+-- An older attempt's late verdict settles the message only when it says that somebody has it.
+if n ~= redis.call('HGET', KEYS[1], 'att') and verdict ~= 'accepted' then
+	return {st, 1}
+end
+if st == 'accepted' then
+	return {st, 1}
+end
+local function leave()
+	redis.call('ZREM', KEYS[2], mid)
+	redis.call('ZREM', KEYS[3], mid)
+	redis.call('ZREM', KEYS[4], mid)
+	redis.call('ZREM', KEYS[5], mid)
+	redis.call('ZREM', KEYS[6], mid)
+end
+leave()
+local new
+if verdict == 'accepted' then
+	new = 'accepted'
+elseif verdict == 'unknown' then
+	new = 'unknown'
+	redis.call('ZADD', KEYS[5], now, mid)
+elseif verdict == 'refused_final' then
+	new = 'dead'
+	redis.call('ZADD', KEYS[6], now, mid)
+elseif verdict == 'not_sent' and class == 'late' then
+	new = 'expired'
+elseif verdict == 'not_sent' and class == 'cancelled' then
+	new = 'cancelled'
+else
+	-- not sent, or refused for now: a rate refusal does not count as a try
+	local tries = tonumber(redis.call('HGET', KEYS[1], 'tries') or '0')
+	if class ~= 'rate' then
+		tries = redis.call('HINCRBY', KEYS[1], 'tries', 1)
+	end
+	if tries >= tonumber(ARGV[8]) then
+		new = 'dead'
+		redis.call('ZADD', KEYS[6], now, mid)
+	else
+		new = 'queued'
+		redis.call('ZADD', KEYS[3], ARGV[7], mid)
+	end
+end
+redis.call('HSET', KEYS[1], 'st', new)
+if new ~= 'queued' and new ~= 'unknown' then
+	redis.call('HSET', KEYS[1], 'done', now)
+end
+return {new, 1}

@@ -1,0 +1,245 @@
+/*
+ * notifier/engine/recover.c: Redis stands behind the journal.
+ *
+ * Every handover is journalled before the store learns of it, and the store keeps the position it has seen. After
+ * a load, the records behind that position are attempts a lost tail or an old backup has forgotten. Up to 100 go
+ * back into the outbox with their attempt number: the bot answers a repeat with the verdict it has. More, a journal
+ * the store names and the folder lacks, or no position beside a journal that has records: sending is on hold.
+ */
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/num.h"
+#include "core/base/text.h"
+#include "notifier/engine/engine.h"
+
+enum { RECONCILE_MAX = 100, ATTEMPTS_MAX = 1000 };
+
+struct attempt {
+	id_str mid;
+	int n;
+};
+
+struct recover {
+	struct engine *e;
+	void (*done)(struct engine *e, int rc);
+	struct attempt attempts[ATTEMPTS_MAX];
+	size_t n;
+	bool too_many;
+	size_t records; /* in the file that is read */
+	size_t pending;
+	int rc;
+	char hold[64];
+};
+
+static void recover_end(struct recover *r)
+{
+	struct engine *e = r->e;
+
+	if (--r->pending)
+		return;
+	r->done(e, r->rc);
+	free(r);
+}
+
+static int on_record(void *ctx, const struct journal_record *rec)
+{
+	struct recover *r = ctx;
+	struct attempt a = {0};
+	const char *blank = strchr(rec->payload, ' ');
+	int64_t n;
+
+	if (!blank || blank - rec->payload != ID_HEX || num_parse(blank + 1, 1, 1000000, &n) < 0)
+		return 0;
+	memcpy(a.mid, rec->payload, ID_HEX);
+	a.n = (int)n;
+	r->records++;
+	if (rec->kind == 'X') { /* that attempt never was */
+		for (size_t i = 0; i < r->n; i++)
+			if (!strcmp(r->attempts[i].mid, a.mid) && r->attempts[i].n == a.n)
+				r->attempts[i] = r->attempts[--r->n];
+		return 0;
+	}
+	if (rec->kind != 'H')
+		return 0;
+	if (r->n == ATTEMPTS_MAX)
+		r->too_many = true;
+	else
+		r->attempts[r->n++] = a;
+	return 0;
+}
+
+static char *journal_path(const struct engine *e, const char *instance)
+{
+	char *path = NULL;
+
+	return asprintf(&path, "%s/%s.log", e->journal_dir, instance) < 0 ? NULL : path;
+}
+
+static void hold(struct recover *r, const char *why)
+{
+	if (!r->hold[0] && text_copy(r->hold, sizeof(r->hold), why) < 0)
+		memcpy(r->hold, "journal", 8);
+}
+
+/* POS: NULL when the store has no position for that journal. */
+static void read_one(struct recover *r, const char *instance, const char *pos)
+{
+	char *path = journal_path(r->e, instance);
+	struct sw_err err = {0};
+	int64_t from = 0;
+
+	if (!path)
+		return;
+	r->records = 0;
+	if (pos && num_parse(pos, 0, INT64_MAX, &from) < 0)
+		from = 0;
+	if (pos && !file_exists(path))
+		hold(r, "a journal the store names is missing");
+	else if (journal_read(path, (uint64_t)from, on_record, r, &err) < 0) {
+		LOG_ERROR("journal_unreadable", "err=%s", err.text);
+		hold(r, "a journal cannot be read");
+	} else if (!pos && r->records)
+		hold(r, "the store has no position of a journal");
+	free(path);
+}
+
+static void on_rehanded(void *ctx, int rc, const struct redis_value *v)
+{
+	struct recover *r = ctx;
+
+	if (store_failed(rc, v, "rehand"))
+		r->rc = SW_EAWAY;
+	else if (v->integer == 1)
+		metrics_add(r->e->metrics, "shouwang_store_behind_total", NULL, 1);
+	recover_end(r);
+}
+
+static void rehand(struct recover *r, const struct attempt *at)
+{
+	char key[STORE_KEY];
+	const char *const keys[] = {
+		KEY_LEASE, store_key(key, KEY_MESSAGE_PREFIX, at->mid), KEY_DUE, KEY_OUTBOX};
+	struct args a;
+
+	args_init(&a);
+	args_add(&a, r->e->fence);
+	args_add(&a, at->mid);
+	args_addi(&a, at->n);
+	r->pending++;
+	if (store_eval(r->e->redis, "rehand", on_rehanded, r, keys, 4, &a) < 0) {
+		r->rc = SW_EAWAY;
+		r->pending--;
+	}
+	args_fini(&a);
+}
+
+static void set_hold(struct recover *r)
+{
+	static const char *const keys[] = {KEY_CTL, KEY_AUDIT};
+	char *audit = engine_audit_json(r->e, "hold", json_pack("{s:s}", "why", r->hold));
+	struct args a;
+
+	LOG_ERROR("sending_on_hold", "why=%s", r->hold);
+	(void)snprintf(r->e->hold, sizeof(r->e->hold), "%s", r->hold);
+	args_init(&a);
+	args_add(&a, "hold");
+	args_add(&a, r->hold);
+	args_add(&a, audit);
+	(void)!store_eval(r->e->redis, "ctl_set", NULL, NULL, keys, 2, &a);
+	args_fini(&a);
+	free(audit);
+}
+
+static void on_positions(void *ctx, int rc, const struct redis_value *v)
+{
+	struct recover *r = ctx;
+	struct engine *e = r->e;
+	DIR *d;
+
+	if (store_failed(rc, v, "journal_positions")) {
+		r->rc = SW_EAWAY;
+		recover_end(r);
+		return;
+	}
+	for (size_t i = 0; v->type == REDIS_ARRAY && i + 1 < v->n; i += 2)
+		read_one(r, v->items[i].str, v->items[i + 1].str);
+	d = opendir(e->journal_dir);
+	for (struct dirent *f = d ? readdir(d) : NULL; f; f = readdir(d)) {
+		char instance[sizeof(e->instance)];
+		size_t len = strlen(f->d_name);
+
+		if (!text_ends(f->d_name, ".log") || len - 4 >= sizeof(instance))
+			continue;
+		memcpy(instance, f->d_name, len - 4);
+		instance[len - 4] = '\0';
+		if (!store_field(v, instance))
+			read_one(r, instance, NULL);
+	}
+	if (d)
+		(void)closedir(d);
+	if (r->too_many || r->n > RECONCILE_MAX)
+		hold(r, "the store has forgotten more than 100 attempts");
+	if (r->hold[0]) {
+		set_hold(r);
+	} else if (!e->hold[0]) {
+		if (r->n)
+			LOG_WARN("store_behind_journal", "n=%zu", r->n);
+		for (size_t i = 0; i < r->n; i++)
+			rehand(r, &r->attempts[i]);
+	}
+	recover_end(r);
+}
+
+void recover_start(struct engine *e, void (*done)(struct engine *e, int rc))
+{
+	struct recover *r = calloc(1, sizeof(*r));
+
+	if (!r) {
+		done(e, -ENOMEM);
+		return;
+	}
+	r->e = e;
+	r->done = done;
+	r->pending = 1;
+	if (store_command(e->redis, on_positions, r,
+		    (const char *const[]){"HGETALL", KEY_JOURNAL, NULL}) < 0) {
+		r->rc = SW_EAWAY;
+		recover_end(r);
+	}
+}
+
+void recover_settle(struct engine *e)
+{
+	struct args a;
+	DIR *d = opendir(e->journal_dir);
+
+	args_init(&a);
+	args_pair(&a, "HSET", KEY_JOURNAL);
+	for (struct dirent *f = d ? readdir(d) : NULL; f; f = readdir(d)) {
+		char *path = NULL;
+		struct buf b;
+		size_t len = strlen(f->d_name);
+
+		if (!text_ends(f->d_name, ".log") ||
+			asprintf(&path, "%s/%s", e->journal_dir, f->d_name) < 0)
+			continue;
+		buf_init(&b, 64 << 20);
+		if (file_read(path, &b, NULL) == 0) {
+			args_addf(&a, "%.*s", (int)(len - 4), f->d_name);
+			args_addi(&a, (int64_t)b.len);
+		}
+		buf_fini(&b);
+		free(path);
+	}
+	if (d)
+		(void)closedir(d);
+	if (a.n > 2 && !a.error)
+		(void)!redis_command(e->redis, NULL, NULL, (int)a.n, a.v, NULL);
+	args_fini(&a);
+}

@@ -1,0 +1,80 @@
+/*
+ * notifier/main.c: shouwang-notifier [-c FILE] [--check] [--version]: starts the brain, nothing else.
+ */
+#include <getopt.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/settings.h"
+#include "notifier/engine/world.h"
+#include "notifier/notifier.h"
+
+static const char usage[] = "usage: shouwang-notifier -c FILE [--check] [--version]\n";
+
+/* Checks configuration, campaign definition and templates; prints every problem. */
+static int check(struct conf *conf)
+{
+	struct problems p;
+	struct world w;
+	int rc;
+
+	problems_init(&p);
+	rc = world_load(conf_str(conf, "campaign"), conf_str(conf, "templates"), &p, &w);
+	problems_print(&p, stderr);
+	problems_fini(&p);
+	conf_free(conf);
+	if (rc < 0)
+		return 78;
+	world_fini(&w);
+	return 0;
+}
+
+int main(int argc, char **argv)
+{
+	static const struct option options[] = {{"check", no_argument, NULL, 'k'},
+		{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+	const char *file = NULL;
+	bool only_check = false;
+	struct notifier *n = NULL;
+	struct conf *conf = NULL;
+	struct problems p;
+	int opt, rc;
+
+	while ((opt = getopt_long(argc, argv, "c:", options, NULL)) != -1)
+		switch (opt) {
+		case 'c':
+			file = optarg;
+			break;
+		case 'k':
+			only_check = true;
+			break;
+		case 'v':
+			(void)printf("shouwang-notifier %s\n", SHOUWANG_VERSION);
+			return 0;
+		case 'h':
+			(void)fputs(usage, stdout);
+			return 0;
+		default:
+			(void)fputs(usage, stderr);
+			return 64;
+		}
+	if (!file || optind != argc) {
+		(void)fputs(usage, stderr);
+		return 64;
+	}
+	problems_init(&p);
+	rc = settings_load(file, &p, &conf);
+	problems_print(&p, stderr);
+	problems_fini(&p);
+	if (rc < 0)
+		return 78;
+	if (only_check)
+		return check(conf);
+	rc = notifier_create(conf, &n);
+	if (rc)
+		return rc;
+	rc = notifier_run(n);
+	notifier_destroy(n);
+	return rc;
+}

@@ -1,0 +1,438 @@
+/*
+ * notifier/notifier.c: wires the engine to its loop, Redis, broker, control socket and health listener.
+ *
+ * The broker is joined only by the instance that has the lease: a standby claims nothing and subscribes to nothing.
+ */
+#include <errno.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/civil.h"
+#include "core/base/file.h"
+#include "core/base/log.h"
+#include "core/base/settings.h"
+#include "core/base/text.h"
+#include "core/io/ctlsock.h"
+#include "core/wire/topic.h"
+#include "notifier/engine/control.h"
+#include "notifier/engine/engine.h"
+#include "notifier/engine/scripts.h"
+#include "notifier/notifier.h"
+
+struct notifier {
+	struct engine e;
+	struct clock clock;
+	struct ctlsock *ctl;
+	struct timer *stop_timer;
+	struct timer *broker_timer; /* looks whether we became the worker */
+	int exit_code;
+	char topic_status[TOPIC_MAX];
+};
+
+/* ---- broker ---- */
+
+static void publish_status(struct notifier *n, bool online)
+{
+	struct wire_status s = {
+		.online = online, .version = SHOUWANG_VERSION, .at_ms = engine_now_ms(&n->e)};
+	char *json = wire_status_encode(&s);
+
+	if (json)
+		(void)mqtt_publish(n->e.mqtt, n->topic_status, json, strlen(json), true);
+	free(json);
+}
+
+static void on_broker(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	health_set(n->e.health, "mqtt", true);
+	publish_status(n, true);
+	n->e.activity++;
+	simclock_on_connect(&n->e);
+	state_publish_all(&n->e);
+	dispatch_on_connect(&n->e);
+}
+
+static void on_broker_away(void *ctx, const char *why)
+{
+	struct notifier *n = ctx;
+
+	LOG_WARN("broker_away", "why=%s", why);
+	health_set(n->e.health, "mqtt", false);
+}
+
+static void on_message(void *ctx, const char *topic, const void *payload, size_t len, bool retained)
+{
+	struct notifier *n = ctx;
+	const char *name;
+
+	(void)retained;
+	if (!strcmp(topic, TOPIC_VERDICT))
+		dispatch_on_verdict(&n->e, payload, len);
+	else if (!strcmp(topic, TOPIC_REPLY) || !strcmp(topic, TOPIC_EVENT))
+		inbound_on_event(&n->e, payload, len);
+	else if (!strcmp(topic, TOPIC_CONTROL_ACK))
+		wait_on_answer(&n->e, payload, len);
+	else if ((name = topic_tail(topic, "sw/v1/clock/at/")) != NULL)
+		simclock_on_at(&n->e, name, payload, len);
+}
+
+static int join_broker(struct notifier *n)
+{
+	static const struct mqtt_events events = {
+		.on_connect = on_broker, .on_disconnect = on_broker_away, .on_message = on_message};
+	const struct conf *c = n->e.conf;
+	struct wire_status gone = {
+		.online = false, .version = SHOUWANG_VERSION, .at_ms = engine_now_ms(&n->e)};
+	struct mqtt_opts opts = {.host = conf_str(c, "mqtt.host"),
+		.port = (uint16_t)conf_int(c, "mqtt.port"),
+		.client_id = n->e.instance,
+		.will_topic = n->topic_status};
+	struct buf password;
+	struct sw_err err = {0};
+	char *will = wire_status_encode(&gone);
+	int rc = 0;
+
+	buf_init(&password, 4096);
+	if (conf_str(c, "mqtt.notifier.user")[0]) {
+		rc = file_read_secret(conf_str(c, "mqtt.notifier.password_file"), &password, &err);
+		opts.user = conf_str(c, "mqtt.notifier.user");
+		opts.password = buf_str(&password);
+	}
+	opts.will_payload = will;
+	if (rc == 0)
+		rc = mqtt_open(n->e.loop, &opts, &events, n, &n->e.mqtt);
+	if (rc == 0) {
+		(void)mqtt_subscribe(n->e.mqtt, TOPIC_IN_ALL);
+		if (engine_simulated(&n->e))
+			(void)mqtt_subscribe(n->e.mqtt, TOPIC_CLOCK_AT_ALL);
+	} else {
+		LOG_ERROR("broker_not_joined", "err=%s", err.text[0] ? err.text : err_name(rc));
+	}
+	buf_fini(&password);
+	free(will);
+	return rc;
+}
+
+static void look_for_lease(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	if (n->e.stopping)
+		return;
+	if (n->e.leader && !n->e.mqtt)
+		(void)join_broker(n);
+	if (!n->e.mqtt)
+		timer_after(n->broker_timer, 200);
+}
+
+/* ---- Redis ---- */
+
+static void on_redis_ready(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	health_set(n->e.health, "redis", true);
+	leader_on_redis_ready(&n->e);
+	if (!n->e.mqtt)
+		timer_after(n->broker_timer, 20);
+}
+
+static void on_redis_away(void *ctx, const char *why)
+{
+	struct notifier *n = ctx;
+
+	LOG_WARN("redis_away", "why=%s", why);
+	health_set(n->e.health, "redis", false);
+	leader_on_redis_away(&n->e);
+}
+
+static int open_redis(struct notifier *n)
+{
+	static const struct redis_events events = {
+		.on_ready = on_redis_ready, .on_away = on_redis_away};
+	const struct conf *c = n->e.conf;
+	struct redis_opts opts = {.host = conf_str(c, "redis.host"),
+		.port = (uint16_t)conf_int(c, "redis.port"),
+		.max_pending = 4000};
+	struct buf password;
+	struct sw_err err = {0};
+	int rc = 0;
+
+	buf_init(&password, 4096);
+	if (conf_str(c, "redis.socket")[0])
+		opts.socket = conf_str(c, "redis.socket");
+	if (conf_str(c, "redis.user")[0]) {
+		rc = file_read_secret(conf_str(c, "redis.password_file"), &password, &err);
+		opts.user = conf_str(c, "redis.user");
+		opts.password = buf_str(&password);
+	}
+	if (rc == 0)
+		rc = redis_open(n->e.loop, &opts, engine_scripts, engine_scripts_len, &events, n,
+			&n->e.redis);
+	if (rc < 0)
+		(void)fprintf(stderr, "shouwang-notifier: redis: %s\n",
+			err.text[0] ? err.text : err_name(rc));
+	buf_fini(&password);
+	return rc;
+}
+
+/* ---- start ---- */
+
+static int load_instance(struct notifier *n, const char *dir)
+{
+	struct sw_err err = {0};
+	char *path = NULL;
+	struct buf b;
+	int rc = 0;
+
+	buf_init(&b, 64);
+	if (asprintf(&path, "%s/instance", dir) < 0)
+		return -ENOMEM;
+	if (file_exists(path)) {
+		rc = file_read(path, &b, &err);
+		while (b.len && b.data[b.len - 1] == '\n')
+			b.data[--b.len] = '\0';
+		if (rc == 0)
+			rc = text_copy(n->e.instance, sizeof(n->e.instance), buf_str(&b));
+	} else {
+		char id[17];
+
+		id_random_hex(8, id);
+		(void)snprintf(n->e.instance, sizeof(n->e.instance), "notifier-%s", id);
+		rc = file_write(path, 0600, n->e.instance, strlen(n->e.instance), &err);
+	}
+	if (rc < 0)
+		(void)fprintf(stderr, "shouwang-notifier: %s: %s\n", path, err.text);
+	buf_fini(&b);
+	free(path);
+	return rc;
+}
+
+static int open_state(struct notifier *n)
+{
+	struct sw_err err = {0};
+	char *dir = NULL, *journal = NULL;
+	int rc = -ENOMEM;
+
+	if (asprintf(&dir, "%s/notifier", conf_str(n->e.conf, "state_dir")) < 0 ||
+		asprintf(&n->e.journal_dir, "%s/journal", dir) < 0)
+		goto out;
+	rc = file_mkdirs(n->e.journal_dir, 0700, &err);
+	if (rc == 0)
+		rc = load_instance(n, dir);
+	if (rc == 0 && asprintf(&journal, "%s/%s.log", n->e.journal_dir, n->e.instance) < 0)
+		rc = -ENOMEM;
+	if (rc == 0)
+		rc = journal_open(n->e.loop, journal, NULL, NULL, &n->e.journal, &err);
+	if (rc == 0)
+		rc = seal_key_load(conf_str(n->e.conf, "keys.data_file"), &n->e.data_key, &err);
+	if (rc < 0)
+		(void)fprintf(
+			stderr, "shouwang-notifier: %s\n", err.text[0] ? err.text : err_name(rc));
+out:
+	free(dir);
+	free(journal);
+	return rc;
+}
+
+static void on_stop_timeout(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	loop_stop(n->e.loop);
+}
+
+static void on_fatal(void *ctx, int exit_code)
+{
+	struct notifier *n = ctx;
+
+	n->exit_code = exit_code;
+	loop_stop(n->e.loop);
+}
+
+/* Nothing new is started from here on; what is in flight gets a moment to be recorded. */
+static void on_stop_signal(void *ctx, int signum)
+{
+	struct notifier *n = ctx;
+
+	if (n->e.stopping)
+		return;
+	LOG_INFO("stopping", "signal=%d", signum);
+	leader_stop(&n->e);
+	n->e.stopping = true;
+	if (n->e.mqtt && mqtt_connected(n->e.mqtt))
+		publish_status(n, false);
+	timer_after(n->stop_timer, redis_pending(n->e.redis) || inbound_pending(&n->e) ? 500 : 50);
+}
+
+static void on_reload_signal(void *ctx, int signum)
+{
+	struct notifier *n = ctx;
+	struct problems p;
+
+	(void)signum;
+	problems_init(&p);
+	(void)control_reload(&n->e, &p);
+	problems_print(&p, stderr);
+	problems_fini(&p);
+}
+
+static void before_metrics(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	metrics_set(n->e.metrics, "shouwang_loop_lag_seconds", NULL,
+		(double)loop_lag_ms(n->e.loop) / 1000.0);
+	metrics_set(n->e.metrics, "shouwang_hold", NULL, n->e.hold[0] != '\0');
+	metrics_set(n->e.metrics, "shouwang_paused", NULL, n->e.paused);
+	metrics_set(
+		n->e.metrics, "shouwang_handed_over", NULL, (double)scheduler_handed_over(&n->e));
+	metrics_set(n->e.metrics, "shouwang_inbound_waiting", NULL, (double)inbound_pending(&n->e));
+}
+
+static int64_t log_now(void *ctx)
+{
+	return clock_now_ms(ctx);
+}
+
+static int open_local(struct notifier *n)
+{
+	const struct conf *c = n->e.conf;
+	struct sw_err err = {0};
+	int rc = health_open(n->e.loop, "127.0.0.1", (uint16_t)conf_int(c, "notifier.metrics_port"),
+		n->e.metrics, before_metrics, n, &n->e.health, &err);
+
+	if (rc == 0) {
+		health_set(n->e.health, "redis", false);
+		health_set(n->e.health, "mqtt", false);
+		health_set(n->e.health, "store", false);
+		rc = ctlsock_open(n->e.loop, conf_str(c, "control.socket"), 0660,
+			"shouwang-notifier", SHOUWANG_VERSION, control_handle, &n->e, &n->ctl,
+			&err);
+	}
+	if (rc < 0)
+		(void)fprintf(
+			stderr, "shouwang-notifier: %s\n", err.text[0] ? err.text : err_name(rc));
+	return rc;
+}
+
+static int create_parts(struct notifier *n)
+{
+	struct engine *e = &n->e;
+	int rc = metrics_create(&e->metrics);
+
+	if (rc == 0)
+		rc = simclock_create(e);
+	if (rc == 0)
+		rc = scheduler_start(e);
+	if (rc == 0)
+		rc = inbound_create(e);
+	if (rc == 0)
+		rc = audit_start(e);
+	if (rc == 0)
+		rc = leader_start(e);
+	if (rc == 0)
+		rc = timer_new(e->loop, on_stop_timeout, n, &n->stop_timer);
+	if (rc == 0)
+		rc = timer_new(e->loop, look_for_lease, n, &n->broker_timer);
+	return rc;
+}
+
+int notifier_create(struct conf *conf, struct notifier **ret)
+{
+	struct notifier *n = calloc(1, sizeof(*n));
+	enum log_level level = LOG_LEVEL_INFO;
+	struct problems p;
+	int rc;
+
+	if (!n)
+		return 70;
+	n->e.conf = conf;
+	n->e.on_fatal = on_fatal;
+	n->e.fatal_ctx = n;
+	problems_init(&p);
+	rc = world_load(conf_str(conf, "campaign"), conf_str(conf, "templates"), &p, &n->e.world);
+	problems_print(&p, stderr);
+	problems_fini(&p);
+	if (rc < 0) {
+		notifier_destroy(n);
+		return 78;
+	}
+	if (conf_bool(conf, "simulation"))
+		clock_init_simulated(&n->clock, conf_int(conf, "simulation_start"));
+	else
+		clock_init_real(&n->clock);
+	(void)!log_level_parse(conf_str(conf, "log.level"), &level);
+	log_setup(level, log_now, &n->clock);
+	rc = loop_create(&n->clock, &n->e.loop);
+	if (rc == 0)
+		rc = open_state(n);
+	if (rc == 0)
+		rc = create_parts(n);
+	if (rc == 0)
+		rc = open_local(n);
+	if (rc == 0) {
+		topic_status(n->topic_status, "notifier", n->e.instance);
+		(void)loop_on_signal(n->e.loop, SIGTERM, on_stop_signal, n);
+		(void)loop_on_signal(n->e.loop, SIGINT, on_stop_signal, n);
+		(void)loop_on_signal(n->e.loop, SIGHUP, on_reload_signal, n);
+		rc = open_redis(n);
+	}
+	if (rc < 0) {
+		(void)fprintf(stderr, "shouwang-notifier: cannot start: %s\n", err_name(rc));
+		notifier_destroy(n);
+		return rc == SW_ECONF ? 78 : 70;
+	}
+	*ret = n;
+	return 0;
+}
+
+int notifier_run(struct notifier *n)
+{
+	char text[40];
+
+	LOG_INFO("started", "version=%s instance=%s campaign=%s now=%s", SHOUWANG_VERSION,
+		n->e.instance, n->e.world.c->id,
+		civil_format_ms(engine_now_ms(&n->e), text, sizeof(text)));
+	loop_run(n->e.loop);
+	LOG_INFO("stopped", "exit=%d", n->exit_code);
+	return n->exit_code;
+}
+
+void notifier_destroy(struct notifier *n)
+{
+	struct engine *e = &n->e;
+
+	e->stopping = true;
+	if (e->loop) {
+		wait_destroy(e);
+		if (n->ctl)
+			ctlsock_close(n->ctl);
+		if (e->mqtt)
+			mqtt_close(e->mqtt, NULL, NULL);
+		if (e->redis)
+			redis_close(e->redis, NULL, NULL);
+		if (e->journal)
+			journal_close(e->journal, NULL, NULL);
+		if (e->health)
+			health_close(e->health);
+		timer_destroy(n->stop_timer);
+		timer_destroy(n->broker_timer);
+		timer_destroy(e->lease_timer);
+		loop_run(e->loop); /* pending calls end while their owners are still there */
+		inbound_destroy(e);
+		scheduler_stop(e);
+		simclock_destroy(e);
+		audit_stop(e);
+		loop_destroy(e->loop);
+	}
+	metrics_destroy(e->metrics);
+	world_fini(&e->world);
+	conf_free(e->conf);
+	free(e->journal_dir);
+	free(n);
+}
