@@ -32,9 +32,17 @@
 #define MAX_FILTERS 64
 #define MAX_PAYLOAD_BYTES ((size_t)256 << 10)
 #define READS_PER_EVENT 32
-/* Two programs with one client id throw each other out for ever: the one thrown out so often stays out. */
-#define MAX_TAKEOVERS 3
-#define TAKEOVER_HOLD_MS 600000
+/*
+ * Two programs with one client id throw each other out for ever; mosquitto 2.0.11 does not even say why it
+ * closes. Three connections in a row that came up at the first attempt and ended at once are taken for
+ * that: the one who counts to three first stays out, a minute, then two, four, eight. The first attempt
+ * comes so soon that a broker that died cannot be back yet: it refuses, and that ends the row.
+ */
+#define FIRST_RETRY_MS 10
+#define SHORT_LIFE_MS 2000
+#define MAX_SHORT_LIVES 3
+#define HOLD_MS ((int64_t)60000)
+#define MAX_HOLD_SHIFT 3
 
 enum state {
 	STATE_WAITING,    /* for the next attempt */
@@ -65,9 +73,9 @@ struct mqtt {
 	struct backoff backoff;
 	int64_t deadline_ms; /* of CONNACK, or of the goodbye */
 	int64_t connected_ms;
-	char why[128]; /* the first reason of the loss */
-	bool is_taken; /* the broker gave our client id to somebody else */
-	unsigned takeovers;
+	char why[128];        /* the first reason of the loss */
+	int64_t lived_ms;     /* of the connection that was lost; -1: it never came up */
+	unsigned short_lives; /* in a row */
 	bool in_library;
 	bool is_fresh; /* CONNACK came, on_connect is still to be called */
 	bool away_told;
@@ -109,6 +117,7 @@ static void lose(struct mqtt *m, const char *why)
 	poll_stop(m);
 	if (m->state != STATE_CONNECTING && m->state != STATE_CONNECTED)
 		return;
+	m->lived_ms = m->state == STATE_CONNECTED ? clock_mono_ms() - m->connected_ms : -1;
 	m->state = STATE_LOST;
 	(void)snprintf(m->why, sizeof(m->why), "%s", why);
 	timer_stop(m->misc);
@@ -157,7 +166,6 @@ static void on_gone(struct mosquitto *mosq, void *ctx, int rc, const mosquitto_p
 
 	(void)mosq;
 	(void)props;
-	m->is_taken = rc == MQTT_RC_SESSION_TAKEN_OVER;
 	lose(m, rc == MOSQ_ERR_SUCCESS ? "disconnected by the broker" : error_text(rc));
 }
 
@@ -328,7 +336,7 @@ static void conn_start(struct mqtt *m)
 	int rc;
 
 	m->state = STATE_CONNECTING;
-	m->is_fresh = m->is_taken = false;
+	m->is_fresh = false;
 	m->deadline_ms = clock_mono_ms() + CONNECT_TIMEOUT_MS;
 	timer_after(m->misc, MISC_MS);
 	m->mosq = mosquitto_new(m->client_id, true, m);
@@ -358,15 +366,18 @@ static void conn_free(struct mqtt *m)
 /* How long to stay away after a loss. */
 static int64_t retry_delay_ms(struct mqtt *m)
 {
-	if (!m->is_taken)
-		return backoff_next_ms(&m->backoff);
-	if (clock_mono_ms() - m->connected_ms > TAKEOVER_HOLD_MS)
-		m->takeovers = 0;
-	if (++m->takeovers < MAX_TAKEOVERS)
-		return backoff_next_ms(&m->backoff);
-	LOG_ERROR(
-		"mqtt_client_id_taken", "client_id=%s retry_ms=%d", m->client_id, TAKEOVER_HOLD_MS);
-	return TAKEOVER_HOLD_MS;
+	unsigned shift;
+
+	if (m->lived_ms < 0 || m->lived_ms > SHORT_LIFE_MS)
+		m->short_lives = 0;
+	else
+		m->short_lives++;
+	if (m->short_lives < MAX_SHORT_LIVES)
+		return m->lived_ms < 0 ? backoff_next_ms(&m->backoff) : FIRST_RETRY_MS;
+	shift = m->short_lives - MAX_SHORT_LIVES;
+	LOG_ERROR("mqtt_thrown_out", "client_id=%s times=%u err=%s", m->client_id, m->short_lives,
+		"is there another client with this id?");
+	return HOLD_MS << (shift < MAX_HOLD_SHIFT ? shift : MAX_HOLD_SHIFT);
 }
 
 static void conn_lost(struct mqtt *m)
