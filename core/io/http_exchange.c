@@ -249,6 +249,11 @@ void http_respond(struct http_exchange *x, int status, const char *content_type,
 	http_exchange_settle(x, (unsigned)status, r);
 }
 
+void http_drop(struct http_exchange *x)
+{
+	http_exchange_settle(x, 0, NULL);
+}
+
 /* ---- the query ---- */
 
 static int hex_digit(char c)

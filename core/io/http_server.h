@@ -2,9 +2,10 @@
  * core/io/http_server.h: HTTP/1.1 listener on libmicrohttpd, driven by our loop.
  *
  * A handler is called once the whole body is there, and answers now or later (http_respond). Limits come
- * before any handler: 64 KiB body (per server option), 8 KiB header block, no Transfer-Encoding, exactly
- * one Content-Length, 2 KiB URL. A POST without length is 411, too large is 413, both framings at once
- * or two lengths is 400; these answers close the connection.
+ * before any handler: 64 KiB body (per server option), 8 KiB header block of 64 headers, no
+ * Transfer-Encoding, exactly one Content-Length, 2 KiB URL, idle_timeout_s for the request as a whole. A
+ * POST without length (chunked, too) is 411, too large is 413, both framings at once, two lengths or a
+ * folded header is 400, too slow is 408; these answers close the connection.
  */
 #ifndef SW_CORE_IO_HTTP_SERVER_H
 #define SW_CORE_IO_HTTP_SERVER_H
@@ -19,43 +20,50 @@ struct http_server;
 struct http_exchange; /* one request and its answer; belongs to the server */
 
 struct http_server_opts {
-	const char *address;     /* "127.0.0.1" */
-	uint16_t port;           /* 0: any free one, see http_server_port() */
-	size_t max_body_bytes;   /* 0: 65,536 */
+	const char *address;      /* "127.0.0.1" */
+	uint16_t port;            /* 0: any free one, see http_server_port() */
+	size_t max_body_bytes;    /* 0: 65,536 */
 	unsigned max_connections; /* 0: 1,000 */
-	unsigned max_per_ip;     /* 0: 64 */
-	unsigned idle_timeout_s; /* 0: 10 */
+	unsigned max_per_ip;      /* 0: 64 */
+	unsigned idle_timeout_s;  /* 0: 10; for a request to come in, and for silence */
 };
 
-/* Called once per well-formed request. It must cause exactly one http_respond() or http_stream(). */
+/* Called once per well-formed request. It must cause exactly one http_respond() or http_stream_start(). */
 typedef void (*http_handler)(void *ctx, struct http_exchange *x);
 
-int http_server_open(struct loop *l, const struct http_server_opts *opts, http_handler handler, void *ctx,
-	struct http_server **ret, struct sw_err *err) SW_MUST_CHECK;
+int http_server_open(struct loop *l, const struct http_server_opts *opts, http_handler handler,
+	void *ctx, struct http_server **ret, struct sw_err *err) SW_MUST_CHECK;
 uint16_t http_server_port(const struct http_server *s);
-/* Open exchanges lose their connection; http_respond() on them stays harmless until it returns. */
+/*
+ * Open exchanges lose their connection; http_respond() on them stays harmless until loop_destroy(). The
+ * CLOSED of each stream runs. May be called from a handler: it then takes effect when the handler is back.
+ */
 void http_server_close(struct http_server *s);
 
 const char *http_method(const struct http_exchange *x); /* "GET", "POST", .. */
-const char *http_path(const struct http_exchange *x);   /* as sent, not percent-decoded, without query */
+/* As sent, not percent-decoded, without query. */
+const char *http_path(const struct http_exchange *x);
 /* Percent-decoded value ('+' stays '+'), NULL when absent. */
 const char *http_query(const struct http_exchange *x, const char *name);
 /* The query as sent, "" when none. */
 const char *http_query_raw(const struct http_exchange *x);
 const char *http_header_get(const struct http_exchange *x, const char *name); /* NULL when absent */
 const char *http_body(const struct http_exchange *x, size_t *ret_len);        /* NUL-terminated */
-const char *http_peer(const struct http_exchange *x); /* numeric address */
+const char *http_peer(const struct http_exchange *x);                         /* numeric address */
 
 /* BODY is copied. Extra HEADERS: name, value pairs ended by NULL; may be NULL. X is gone afterwards. */
-void http_respond(struct http_exchange *x, int status, const char *content_type, const void *body, size_t len,
-	const char *const *headers);
+void http_respond(struct http_exchange *x, int status, const char *content_type, const void *body,
+	size_t len, const char *const *headers);
 
 /*
  * Server-sent events: starts a text/event-stream answer. CLOSED runs once when the client goes; after it the
- * stream is gone. At most 64 KiB wait per stream: http_stream_send() then says SW_ELIMIT and closes it.
+ * stream is gone. At most 64 KiB wait per stream: http_stream_send() then says SW_ELIMIT and closes it
+ * (CLOSED runs on a later turn). NULL: out of memory, X was answered with 503. http_stream_end() sends what
+ * waits and ends the answer; the stream is gone for the caller at once, and CLOSED does not run.
  */
 struct http_stream;
-struct http_stream *http_stream_start(struct http_exchange *x, void (*closed)(void *ctx), void *ctx);
+struct http_stream *http_stream_start(
+	struct http_exchange *x, void (*closed)(void *ctx), void *ctx);
 int http_stream_send(struct http_stream *st, const char *data, size_t len);
 void http_stream_end(struct http_stream *st);
 
