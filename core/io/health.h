@@ -16,7 +16,8 @@ struct health;
 
 /* BEFORE_METRICS (may be NULL) runs before each /metrics so that gauges can be set. */
 int health_open(struct loop *l, const char *address, uint16_t port, struct metrics *m,
-	void (*before_metrics)(void *ctx), void *ctx, struct health **ret, struct sw_err *err) SW_MUST_CHECK;
+	void (*before_metrics)(void *ctx), void *ctx, struct health **ret,
+	struct sw_err *err) SW_MUST_CHECK;
 /* Declares or updates a dependency; also the gauge shouwang_dependency_up{dep}. Logs each change once. */
 void health_set(struct health *h, const char *dep, bool up);
 bool health_ready(const struct health *h);

@@ -518,7 +518,7 @@ static int new_call(struct http_client *c, const struct http_request *req, struc
 int http_client_start(struct http_client *c, const struct http_request *req, http_done_cb cb,
 	void *ctx, struct http_call **ret_call)
 {
-	struct http_call *call;
+	struct http_call *call = NULL;
 	int rc;
 
 	if (c->closing)

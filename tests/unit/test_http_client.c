@@ -45,7 +45,7 @@ struct step {
 struct server {
 	int fd, stop[2];
 	uint16_t port;
-	const char *greeting; /* written to each connection at once; may be NULL */
+	_Atomic(const char *) greeting; /* written to each connection at once; may be NULL */
 	pthread_t thread;
 	const struct step *steps;
 	size_t n_steps, at;

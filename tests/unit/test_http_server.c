@@ -31,8 +31,8 @@ struct fixture {
 	struct http_exchange *held; /* "/hold" keeps it, "/release" answers it */
 	struct http_stream *stream; /* of "/stream" */
 	int streams_closed;
-	int handled;
-	bool answer_after_close; /* HELD is answered once the server is closed */
+	_Atomic int handled;
+	_Atomic bool answer_after_close; /* HELD is answered once the server is closed */
 };
 
 struct later {
@@ -450,7 +450,7 @@ static void refused(const char *request, int status)
 	struct fixture *f = start(0, 0);
 	struct client *c = dial(f);
 	struct answer a;
-	int handled;
+	_Atomic int handled;
 
 	others_are_served(f);
 	say(c, request);
