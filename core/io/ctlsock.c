@@ -343,8 +343,8 @@ int ctlsock_open(struct loop *l, const char *path, mode_t mode, const char *prog
 	int rc;
 
 	if (text_copy(addr.sun_path, sizeof(addr.sun_path), path) < 0)
-		return err_set(err, SW_EINVAL, "%s: longer than %zu bytes", path,
-			sizeof(addr.sun_path) - 1);
+		return err_set(err, SW_EINVAL, "socket path longer than %zu bytes: %s",
+			sizeof(addr.sun_path) - 1, path);
 	rc = clear_path(&addr, err);
 	if (rc < 0)
 		return rc;

@@ -194,8 +194,8 @@ static int dial(const char *path, int *ret, struct sw_err *err)
 	int fd, rc;
 
 	if (text_copy(addr.sun_path, sizeof(addr.sun_path), path) < 0)
-		return err_set(err, SW_EINVAL, "%s: longer than %zu bytes", path,
-			sizeof(addr.sun_path) - 1);
+		return err_set(err, SW_EINVAL, "socket path longer than %zu bytes: %s",
+			sizeof(addr.sun_path) - 1, path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return err_set(err, -errno, "socket: %s", strerror(errno));

@@ -3,8 +3,9 @@
  *
  * MQTT only carries: what must not be lost is kept elsewhere until an application answer comes. While the
  * broker is away mqtt_publish() refuses (SW_EAWAY): the owner republishes from its store in on_connect.
- * Reconnects by itself, at once, then 100 ms doubling to 8 s; a half-open connection is noticed by keep-alive (10 s).
- * Thrown out three times in a row (another client has the same id), it stays away for minutes.
+ * Reconnects by itself, at once, then 100 ms doubling to 8 s; a half-open connection is noticed by
+ * keep-alive (10 s). Thrown out three times in a row (another client has the same id), it stays
+ * away for minutes.
  */
 #ifndef SW_CORE_IO_MQTT_H
 #define SW_CORE_IO_MQTT_H
