@@ -192,26 +192,33 @@ static int on_relation(void *ctx, const struct csv_row *row)
 	return 0;
 }
 
+/* RC of a table; what it has to say is in the problems already, but for a lack of memory. */
+static void note(struct def_loader *ld, int rc)
+{
+	if (rc == -ENOMEM)
+		def_oom(ld);
+	else if (rc < 0 && def_is_clean(ld))
+		problems_error(ld->p, ld->file, 0, "its tables cannot be read: %s", err_name(rc));
+}
+
 static void load_tables(struct def_loader *ld)
 {
 	static const char *const columns[] = {"code", "relation", "other_code"};
 	struct campaign *c = ld->c;
-	int rc = 0;
 
 	locate_member(ld, "calendar", DEF_REQUIRED, "calendar", &c->calendar_file);
 	locate_member(ld, "units", DEF_REQUIRED, "units", &c->units_file);
 	locate_member(ld, "relations", DEF_OPTIONAL, "units", &c->relations_file);
 	if (c->calendar_file)
-		rc = calendar_load(c->calendar_file, ld->p, &c->calendar);
-	if (rc != -ENOMEM && c->units_file)
-		rc = units_load(c->units_file, ld->p, &c->units);
-	if (rc != -ENOMEM && c->units && c->relations_file)
-		rc = csv_read_file(
-			c->relations_file, columns, ARRAY_LEN(columns), on_relation, ld, ld->p);
-	if (rc == -ENOMEM)
-		def_oom(ld);
-	else if (rc < 0 && ld->p->n_errors == 0)
-		problems_error(ld->p, ld->file, 0, "its tables cannot be read: %s", err_name(rc));
+		note(ld, calendar_load(c->calendar_file, ld->p, &c->calendar));
+	if (c->units_file)
+		note(ld, units_load(c->units_file, ld->p, &c->units));
+	if (c->units)
+		def_tie_units(ld);
+	/* Next to a mistake, a contradiction may only be its echo. */
+	if (c->units && c->relations_file && def_is_clean(ld))
+		note(ld, csv_read_file(c->relations_file, columns, ARRAY_LEN(columns), on_relation,
+				 ld, ld->p));
 }
 
 /* ---- loading ---- */
@@ -274,8 +281,6 @@ static int load(struct def_loader *ld)
 		return rc;
 	def_load_sections(ld);
 	load_tables(ld);
-	if (ld->rc == 0 && ld->c->units)
-		def_tie_units(ld);
 	if (ld->rc == 0 && ld->c->units && ld->c->calendar)
 		def_check(ld);
 	return ld->rc;
@@ -284,8 +289,8 @@ static int load(struct def_loader *ld)
 int campaign_load_with(
 	const char *file, const char *config_dir, struct problems *p, struct campaign **ret)
 {
-	struct def_loader ld = {.p = p, .file = file, .config_dir = config_dir};
-	size_t errors = p->n_errors;
+	struct def_loader ld = {
+		.p = p, .n_errors_before = p->n_errors, .file = file, .config_dir = config_dir};
 	int rc = -ENOMEM;
 
 	config_init(&ld.tree);
@@ -298,7 +303,7 @@ int campaign_load_with(
 	free(ld.text);
 	if (rc == -ENOMEM)
 		problems_error(p, file, 0, "out of memory");
-	if (rc == 0 && p->n_errors > errors)
+	if (rc == 0 && !def_is_clean(&ld))
 		rc = SW_ECONF;
 	if (rc < 0) {
 		campaign_free(ld.c);
@@ -454,6 +459,9 @@ static bool offset_day(
 			*ret = to_workday(c, *ret, -1);
 		return true;
 	}
+	/* Day 0 of a deadline on a Saturday is the Friday: the last day on which it can be met. */
+	if (!r->rest_day_ok)
+		base = to_workday(c, base, -1);
 	if (offset < 0)
 		return calendar_back(c->calendar, base, -offset, ret, NULL) == 0;
 	return calendar_forward(c->calendar, base, offset, ret, NULL) == 0;

@@ -72,14 +72,18 @@ static void order_units(struct def_loader *ld)
 
 		if (!code)
 			continue;
-		if (unit < 0 || campaign_tier_of(c, unit) != c->reporting_tier)
-			def_error(ld, at,
-				"unit_order: %s is not a unit that reports to the highest tier",
-				code);
-		else if (is_ordered(u, unit))
+		if (unit < 0 || campaign_tier_of(c, unit) != c->reporting_tier) {
+			/* With a mistake in the direct units, this would only be its echo. */
+			if (def_is_clean(ld))
+				def_error(ld, at,
+					"unit_order: %s is not a unit that reports to the highest "
+					"tier",
+					code);
+		} else if (is_ordered(u, unit)) {
 			def_error(ld, at, "unit_order: %s stands here twice", code);
-		else
+		} else {
 			u->order[u->n_reporting++] = unit;
+		}
 	}
 	/* Those not named follow in the order of the file. */
 	for (size_t i = 0; i < u->n; i++) {

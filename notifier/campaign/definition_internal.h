@@ -14,6 +14,7 @@
 
 struct def_loader {
 	struct problems *p;
+	size_t n_errors_before; /* P may hold those of other files */
 	const char *file;
 	const char *config_dir; /* NULL: none */
 	char *text;             /* the definition without its byte order mark */
@@ -31,6 +32,8 @@ int def_parse(struct def_loader *ld) SW_MUST_CHECK;
 void def_error(struct def_loader *ld, const config_setting_t *at, const char *fmt, ...) SW_PRINTF(3, 4);
 void def_warn(struct def_loader *ld, const config_setting_t *at, const char *fmt, ...) SW_PRINTF(3, 4);
 void def_oom(struct def_loader *ld);
+/* No error so far. */
+bool def_is_clean(const struct def_loader *ld);
 /* Refuses members of GROUP that are not in NAMES (NULL-ended). */
 void def_known(struct def_loader *ld, const config_setting_t *group, const char *const *names);
 /* The member NAME; reports its absence when required. */

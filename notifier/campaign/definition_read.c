@@ -48,6 +48,11 @@ void def_oom(struct def_loader *ld)
 	ld->rc = -ENOMEM;
 }
 
+bool def_is_clean(const struct def_loader *ld)
+{
+	return ld->p->n_errors == ld->n_errors_before;
+}
+
 /* ---- the source text ---- */
 
 /* The LINE-th line (1..), without its end. */
