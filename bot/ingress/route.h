@@ -1,0 +1,39 @@
+/*
+ * bot/ingress/route.h: the public listener: an exact table of paths, and the answer to each callback.
+ *
+ * A path is compared as it was sent, byte for byte: nothing is decoded, joined or looked up in a file
+ * system. What is not in the table is 404 with an empty body.
+ */
+#ifndef SW_BOT_INGRESS_ROUTE_H
+#define SW_BOT_INGRESS_ROUTE_H
+
+#include "bot/ingress/limit.h"
+#include "bot/ingress/wecom_callback.h"
+#include "bot/spool.h"
+#include "core/io/http_server.h"
+#include "core/io/metrics.h"
+
+struct route;
+
+struct route_opts {
+	struct loop *loop;
+	struct spool *spool; /* borrowed, as all of these */
+	struct limit *limit;
+	struct metrics *metrics;
+};
+
+int route_create(const struct route_opts *opts, struct route **ret) SW_MUST_CHECK;
+/* No exchange may be waiting for the spool. */
+void route_destroy(struct route *r);
+/* CB is borrowed. PATH "/wecom/app/<name>"; SW_EEXIST. */
+int route_add_callback(struct route *r, const char *path, enum callback_kind kind,
+	struct wecom_callback *cb) SW_MUST_CHECK;
+/* A page: GET and HEAD go to HANDLER, other methods are 405. SW_EEXIST. */
+int route_add_page(
+	struct route *r, const char *path, http_handler handler, void *ctx) SW_MUST_CHECK;
+/* From here on callbacks are answered 503: the provider comes again. */
+void route_stop(struct route *r);
+/* The http_handler of the listener; CTX is the route. */
+void route_handle(void *ctx, struct http_exchange *x);
+
+#endif
