@@ -55,7 +55,7 @@ struct ctlsock {
 	char *path, *program, *version;
 	ctl_handler handler;
 	void *ctx;
-	TAILQ_HEAD(, conn) conns;
+	TAILQ_HEAD(conn_list, conn) conns;
 	unsigned n_conns;
 	unsigned open_handles; /* the last one to close frees the server */
 	bool is_closing;
@@ -325,7 +325,9 @@ static int server_listen(struct ctlsock *s, mode_t mode, struct sw_err *err)
 	if (rc == 0)
 		rc = uv_listen((uv_stream_t *)&s->listener, MAX_CONNS, on_connection);
 	if (rc < 0)
-		return err_set(err, rc, "%s: %s", s->path, uv_strerror(rc));
+		return err_set(err, rc, "%s: %s%s", s->path, uv_strerror(rc),
+			rc == UV_EACCES ? ", or its folder is missing"
+					: ""); /* libuv merges both */
 	return 0;
 }
 

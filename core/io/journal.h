@@ -33,14 +33,14 @@ typedef int (*journal_replay_cb)(void *ctx, const struct journal_record *rec);
  * Opens or creates PATH (mode 0600), takes an exclusive flock on it (SW_EEXIST when somebody has it), cuts
  * a torn tail, calls REPLAY (may be NULL) for each record. Blocking: for start-up only.
  */
-int journal_open(struct loop *l, const char *path, journal_replay_cb replay, void *ctx, struct journal **ret,
-	struct sw_err *err) SW_MUST_CHECK;
+int journal_open(struct loop *l, const char *path, journal_replay_cb replay, void *ctx,
+	struct journal **ret, struct sw_err *err) SW_MUST_CHECK;
 /*
  * Replays a file without owning it (takeover reads the others' files). FROM: position to start after, 0: all.
  * SW_ENOENT: there is no such file; SW_ECORRUPT: also when no record ends at FROM.
  */
-int journal_read(const char *path, uint64_t from, journal_replay_cb replay, void *ctx, struct sw_err *err)
-	SW_MUST_CHECK;
+int journal_read(const char *path, uint64_t from, journal_replay_cb replay, void *ctx,
+	struct sw_err *err) SW_MUST_CHECK;
 /*
  * Appends one record (written at once). SYNCED (may be NULL: no sync asked) runs once on a later turn, after
  * a fdatasync that covers it: rc 0, or negative: not durable. All appends of a loop turn share one sync.

@@ -16,7 +16,14 @@
 
 struct redis;
 
-enum redis_type { REDIS_NIL, REDIS_STRING, REDIS_INTEGER, REDIS_ARRAY, REDIS_FAILURE, REDIS_STATUS };
+enum redis_type {
+	REDIS_NIL,
+	REDIS_STRING,
+	REDIS_INTEGER,
+	REDIS_ARRAY,
+	REDIS_FAILURE,
+	REDIS_STATUS
+};
 
 /* A borrowed view of a reply, valid during the callback. */
 struct redis_value {
@@ -24,7 +31,7 @@ struct redis_value {
 	const char *str; /* STRING, FAILURE, STATUS: NUL-terminated beyond LEN */
 	size_t len;
 	int64_t integer;
-	size_t n;                       /* ARRAY */
+	size_t n;                        /* ARRAY */
 	const struct redis_value *items; /* ARRAY */
 };
 
@@ -34,16 +41,16 @@ struct redis_script {
 };
 
 struct redis_opts {
-	const char *socket;         /* unix socket path, or NULL and: */
-	const char *host;           /* numeric address */
+	const char *socket; /* unix socket path, or NULL and: */
+	const char *host;   /* numeric address */
 	uint16_t port;
 	const char *user, *password; /* NULL: none; copied */
 	int64_t command_timeout_ms; /* 0: 5,000 without any answer while one is due ends the connection */
-	unsigned max_pending;       /* 0: 1,000 commands without an answer; further ones say SW_ELIMIT */
+	unsigned max_pending; /* 0: 1,000 commands without an answer; further ones say SW_ELIMIT */
 };
 
 struct redis_events {
-	void (*on_ready)(void *ctx);              /* connected, authenticated, scripts loaded; each time */
+	void (*on_ready)(void *ctx); /* connected, authenticated, scripts loaded; each time */
 	/* Once per outage, and once more when credentials are refused in it (then tried every 30 s only). */
 	void (*on_away)(void *ctx, const char *why);
 };
@@ -52,8 +59,8 @@ struct redis_events {
 typedef void (*redis_cb)(void *ctx, int rc, const struct redis_value *v);
 
 /* SCRIPTS is an array of N, borrowed. */
-int redis_open(struct loop *l, const struct redis_opts *opts, const struct redis_script *scripts, size_t n,
-	const struct redis_events *ev, void *ctx, struct redis **ret) SW_MUST_CHECK;
+int redis_open(struct loop *l, const struct redis_opts *opts, const struct redis_script *scripts,
+	size_t n, const struct redis_events *ev, void *ctx, struct redis **ret) SW_MUST_CHECK;
 bool redis_ready(const struct redis *r);
 size_t redis_pending(const struct redis *r);
 /*
@@ -61,11 +68,12 @@ size_t redis_pending(const struct redis *r);
  * or 8 MiB not yet taken by the socket. LENS may be NULL (strlen). CB may be NULL. Arguments are copied.
  * Not for SUBSCRIBE, MONITOR and the like.
  */
-int redis_command(struct redis *r, redis_cb cb, void *ctx, int argc, const char *const *argv, const size_t *lens)
-	SW_MUST_CHECK;
+int redis_command(struct redis *r, redis_cb cb, void *ctx, int argc, const char *const *argv,
+	const size_t *lens) SW_MUST_CHECK;
 /* EVALSHA of the script NAME (SW_ENOENT: none) with KEYS then ARGS. */
-int redis_eval(struct redis *r, const char *name, redis_cb cb, void *ctx, int n_keys, const char *const *keys,
-	int n_args, const char *const *args, const size_t *arg_lens) SW_MUST_CHECK;
+int redis_eval(struct redis *r, const char *name, redis_cb cb, void *ctx, int n_keys,
+	const char *const *keys, int n_args, const char *const *args,
+	const size_t *arg_lens) SW_MUST_CHECK;
 /* Pending commands end with SW_EUNKNOWN; DONE (may be NULL) runs once on a later turn. */
 void redis_close(struct redis *r, void (*done)(void *ctx), void *ctx);
 

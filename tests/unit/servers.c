@@ -100,7 +100,7 @@ static pid_t spawn(const struct test_server *s, const char *const *argv)
 	pid_t parent = getpid();
 	pid_t pid;
 
-	for (size_t i = 0; argv[i] && i < ARRAY_LEN(args) - 1; i++)
+	for (size_t i = 0; i < ARRAY_LEN(args) - 1 && argv[i]; i++)
 		args[i] = strdup(argv[i]);
 	(void)snprintf(log, sizeof(log), "%s/log", s->dir);
 	pid = fork();
