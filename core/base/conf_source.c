@@ -113,15 +113,38 @@ static void scan_tokens(const char *name, const char *text, struct scan *s, stru
 	}
 }
 
-/* The first full-width sign between S and END and what to write instead; NULL when there is none. */
-static const char *find_full_width(const char *s, const char *end, const char **ret_ascii)
+/*
+ * The line at S without its comment and without what stands in quotes: what libconfig stumbled over. A sign
+ * of the Chinese keyboard in a text is no mistake.
+ */
+static void bare_line(const char *s, char *ret, size_t size)
+{
+	size_t out = 0;
+	bool in_string = false;
+
+	for (; *s && *s != '\n' && out + 1 < size; s++) {
+		if (in_string && s[0] == '\\' && s[1]) {
+			s++;
+		} else if (*s == '"') {
+			in_string = !in_string;
+		} else if (!in_string) {
+			if (*s == '#' || (s[0] == '/' && s[1] == '/'))
+				break;
+			ret[out++] = *s;
+		}
+	}
+	ret[out] = '\0';
+}
+
+/* The first full-width sign in S and what to write instead; NULL when there is none. */
+static const char *find_full_width(const char *s, const char **ret_ascii)
 {
 	static const char *const signs[][2] = {{"；", ";"}, {"：", ":"}, {"，", ","}, {"“", "\""},
 		{"”", "\""}, {"＂", "\""}, {"＝", "="}, {"（", "("}, {"）", ")"}, {"｛", "{"},
 		{"｝", "}"}, {"［", "["}, {"］", "]"}, {"【", "["}, {"】", "]"}, {"、", ","},
 		{"‘", "\""}, {"’", "\""}, {"　", " "}};
 
-	for (; s < end; s++) {
+	for (; *s; s++) {
 		for (size_t i = 0; i < ARRAY_LEN(signs); i++) {
 			if (text_starts(s, signs[i][0])) {
 				*ret_ascii = signs[i][1];
@@ -130,6 +153,24 @@ static const char *find_full_width(const char *s, const char *end, const char **
 		}
 	}
 	return NULL;
+}
+
+/* A date, a time or a telephone number without quotes in S: its length, *RET where it starts; 0: none. */
+static size_t find_unquoted(const char *s, const char **ret)
+{
+	while (*s) {
+		size_t n = strspn(s, "0123456789-:T");
+
+		if (*s >= '0' && *s <= '9' && (memchr(s, '-', n) || memchr(s, ':', n))) {
+			*ret = s;
+			return n;
+		}
+		/* The digits of a name (form_1) begin no number. */
+		while (is_word(*s))
+			s++;
+		s += *s != '\0' && !is_word(*s);
+	}
+	return 0;
 }
 
 static const char *line_start(const char *text, int line)
@@ -147,10 +188,13 @@ static void say_syntax_error(const char *name, const char *text, const config_t 
 {
 	int line = config_error_line(c);
 	const char *what = config_error_text(c);
-	const char *start = line_start(text, line);
-	const char *ascii = "";
-	const char *sign = find_full_width(start, start + strcspn(start, "\n"), &ascii);
+	const char *sign, *ascii = "", *token = "";
+	char bare[512];
+	size_t n;
 
+	bare_line(line_start(text, line), bare, sizeof(bare));
+	sign = find_full_width(bare, &ascii);
+	n = find_unquoted(bare, &token);
 	if (!what)
 		what = "cannot be read";
 	if (strcmp(what, "duplicate setting name") == 0)
@@ -160,6 +204,9 @@ static void say_syntax_error(const char *name, const char *text, const config_t 
 			"%s: the line holds the full-width sign %s: outside quotes write %s "
 			"(half-width)",
 			what, sign, ascii);
+	else if (n > 0 && n < MAX_TOKEN_SHOWN)
+		problems_error(p, name, line, "%.*s needs quotes around it: write \"%.*s\"", (int)n,
+			token, (int)n, token);
 	else if (scan->long_string > 0 && scan->long_string < line)
 		problems_error(p, name, scan->long_string,
 			"a text in quotes goes over the end of this line: is its closing quote "
@@ -167,6 +214,15 @@ static void say_syntax_error(const char *name, const char *text, const config_t 
 	else
 		problems_error(p, name, line,
 			"%s here or on the line before: is a ; or a quote missing?", what);
+}
+
+static int line_at(const char *data, size_t offset)
+{
+	int line = 1;
+
+	for (size_t i = 0; i < offset; i++)
+		line += data[i] == '\n';
+	return line;
 }
 
 int conf_source_parse(
@@ -180,8 +236,14 @@ int conf_source_parse(
 		data += 3;
 		len -= 3;
 	}
-	if (!text_utf8_valid(data, len, &bad) || strlen(data) != len) {
-		problems_error(p, name, 0, "not UTF-8 text: save the file as UTF-8");
+	if (!text_utf8_valid(data, len, &bad)) {
+		problems_error(
+			p, name, line_at(data, bad), "not UTF-8 text: save the file as UTF-8");
+		return SW_ECONF;
+	}
+	if (strlen(data) != len) {
+		problems_error(p, name, line_at(data, strlen(data)),
+			"holds a zero byte: save the file as UTF-8 text");
 		return SW_ECONF;
 	}
 	scan_tokens(name, data, &scan, p);

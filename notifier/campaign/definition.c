@@ -10,6 +10,7 @@
 #include <string.h>
 
 #include "core/base/buf.h"
+#include "core/base/conf_source.h"
 #include "core/base/csv.h"
 #include "core/base/file.h"
 #include "core/base/text.h"
@@ -235,7 +236,7 @@ static int digest_of(const struct buf *b, char ret[65])
 	return 0;
 }
 
-/* Reads FILE into LD->text without byte order mark. */
+/* Reads FILE into LD->text and LD->tree. */
 static int read_text(struct def_loader *ld)
 {
 	struct sw_err err = {0};
@@ -255,14 +256,9 @@ static int read_text(struct def_loader *ld)
 	rc = digest_of(&b, ld->c->digest);
 	if (rc < 0)
 		goto out;
-	if (b.len >= 3 && !memcmp(b.data, "\xef\xbb\xbf", 3))
-		buf_consume(&b, 3);
-	if (memchr(buf_str(&b), 0, b.len)) {
-		problems_error(
-			ld->p, ld->file, 0, "holds a zero byte; save the file as UTF-8 text");
-		rc = SW_ECONF;
+	rc = conf_source_parse(ld->file, buf_str(&b), b.len, &ld->tree, ld->p);
+	if (rc < 0)
 		goto out;
-	}
 	ld->text = buf_take(&b);
 	if (!ld->text)
 		rc = -ENOMEM;
@@ -275,8 +271,6 @@ static int load(struct def_loader *ld)
 {
 	int rc = read_text(ld);
 
-	if (rc == 0)
-		rc = def_parse(ld);
 	if (rc < 0)
 		return rc;
 	def_load_sections(ld);

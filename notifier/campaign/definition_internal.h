@@ -17,7 +17,7 @@ struct def_loader {
 	size_t n_errors_before; /* P may hold those of other files */
 	const char *file;
 	const char *config_dir; /* NULL: none */
-	char *text;             /* the definition without its byte order mark */
+	char *text;             /* the definition as it stands in the file */
 	config_t tree;
 	struct campaign *c;
 	int rc; /* -ENOMEM sticks; mistakes are counted in P */
@@ -27,8 +27,6 @@ enum def_need { DEF_OPTIONAL, DEF_REQUIRED };
 
 /* ---- definition_read.c: each reports a wrong value with its line and leaves *RET alone ---- */
 
-/* Parses LD->text into LD->tree. SW_ECONF: syntax, encoding or @include; said with what to write instead. */
-int def_parse(struct def_loader *ld) SW_MUST_CHECK;
 void def_error(struct def_loader *ld, const config_setting_t *at, const char *fmt, ...) SW_PRINTF(3, 4);
 void def_warn(struct def_loader *ld, const config_setting_t *at, const char *fmt, ...) SW_PRINTF(3, 4);
 void def_oom(struct def_loader *ld);

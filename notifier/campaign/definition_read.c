@@ -1,9 +1,8 @@
 /*
  * notifier/campaign/definition_read.c: typed values out of libconfig's tree, and mistakes in words.
  *
- * libconfig says where a mistake is but not what to write instead, and it takes an unquoted telephone
- * number for an integer and wraps it. So every value is checked for its type, and the source line is
- * looked at again to show what stands there and how it should read.
+ * libconfig says where a value stands but not what to write instead: every value is checked for its type,
+ * and the source line is looked at again to show what stands there and how it should read.
  */
 #include <ctype.h>
 #include <errno.h>
@@ -70,32 +69,6 @@ static const char *source_line(const struct def_loader *ld, int line, size_t *re
 	return s;
 }
 
-/*
- * Copies a line to RET with what stands in strings replaced by nothing and the comment cut off: what is
- * left is what libconfig stumbled over.
- */
-static void bare_line(const struct def_loader *ld, int line, char *ret, size_t size)
-{
-	size_t len, out = 0;
-	const char *s = source_line(ld, line, &len);
-	bool in_string = false;
-
-	for (size_t i = 0; i < len && out + 1 < size; i++) {
-		if (in_string && s[i] == '\\' && i + 1 < len) {
-			i++;
-		} else if (s[i] == '"') {
-			in_string = !in_string;
-			ret[out++] = '"';
-		} else if (!in_string &&
-			   (s[i] == '#' || (s[i] == '/' && i + 1 < len && s[i + 1] == '/'))) {
-			break;
-		} else if (!in_string) {
-			ret[out++] = s[i];
-		}
-	}
-	ret[out] = '\0';
-}
-
 /* What stands after "name =" on the line of S, up to the next separator: "0471-6962044". */
 static void raw_value(
 	const struct def_loader *ld, const config_setting_t *s, char *ret, size_t size)
@@ -124,146 +97,6 @@ static void raw_value(
 		}
 		at += strlen(name);
 	}
-}
-
-/* ---- syntax ---- */
-
-static const struct {
-	const char *sign, *write;
-} full_width[] = {
-	{"；", ";"},
-	{"：", ":"},
-	{"，", ","},
-	{"“", "\""},
-	{"”", "\""},
-	{"＝", "="},
-	{"（", "("},
-	{"）", ")"},
-	{"｛", "{"},
-	{"｝", "}"},
-	{"【", "["},
-	{"】", "]"},
-	{"［", "["},
-	{"］", "]"},
-	{"＂", "\""},
-	{"、", ","},
-	{"。", "."},
-	{"　", " "},
-};
-
-/* Says so when LINE holds, outside strings, a sign of the Chinese keyboard. */
-static bool report_full_width(struct def_loader *ld, int line)
-{
-	char bare[512];
-
-	bare_line(ld, line, bare, sizeof(bare));
-	for (size_t i = 0; i < ARRAY_LEN(full_width); i++) {
-		if (!strstr(bare, full_width[i].sign))
-			continue;
-		problems_error(ld->p, ld->file, line,
-			"full-width sign \"%s\"; write the half-width \"%s\"", full_width[i].sign,
-			full_width[i].write);
-		return true;
-	}
-	return false;
-}
-
-/* A date, a time or a telephone number without quotes: digits joined by - or : */
-static bool report_unquoted(struct def_loader *ld, int line)
-{
-	char bare[512], token[64];
-	const char *s;
-
-	bare_line(ld, line, bare, sizeof(bare));
-	for (s = bare; *s; s++) {
-		size_t n = strspn(s, "0123456789-:T");
-
-		if (n == 0 || !isdigit((unsigned char)*s) ||
-			(s > bare && (isalnum((unsigned char)s[-1]) || s[-1] == '_'))) {
-			continue;
-		}
-		if (n < sizeof(token) && (memchr(s, '-', n) || memchr(s, ':', n))) {
-			memcpy(token, s, n);
-			token[n] = '\0';
-			problems_error(ld->p, ld->file, line,
-				"%s needs quotes around it; write \"%s\"", token, token);
-			return true;
-		}
-		s += n - 1;
-	}
-	for (s = bare; *s; s++) {
-		if ((unsigned char)*s >= 0x80) {
-			problems_error(ld->p, ld->file, line,
-				"Chinese text outside quotes; write it as \"..\"");
-			return true;
-		}
-	}
-	return false;
-}
-
-static void report_syntax(struct def_loader *ld)
-{
-	int line = config_error_line(&ld->tree);
-	const char *what = config_error_text(&ld->tree);
-
-	if (!strcmp(what, "duplicate setting name")) {
-		problems_error(ld->p, ld->file, line,
-			"this name stands twice in the same group; remove one of the two");
-		return;
-	}
-	/* A missing or full-width end of line shows only when the next line has been read. */
-	for (int l = line; l > 0 && l >= line - 1; l--) {
-		if (report_full_width(ld, l))
-			return;
-	}
-	if (report_unquoted(ld, line))
-		return;
-	problems_error(ld->p, ld->file, line,
-		"syntax error; look here and at the end of the line before for a missing \";\", "
-		"\",\" or "
-		"quote");
-}
-
-/* Files named from here could lie outside the configuration, so there is one file only. */
-static bool has_include(struct def_loader *ld)
-{
-	int line = 1;
-
-	for (const char *s = ld->text; *s; line++) {
-		const char *word = s + strspn(s, " \t");
-
-		if (text_starts(word, "@include")) {
-			problems_error(ld->p, ld->file, line,
-				"@include is not allowed; write the definition into one file");
-			return true;
-		}
-		s += strcspn(s, "\n");
-		s += *s == '\n';
-	}
-	return false;
-}
-
-int def_parse(struct def_loader *ld)
-{
-	size_t bad, len = strlen(ld->text);
-
-	if (!text_utf8_valid(ld->text, len, &bad)) {
-		int line = 1;
-
-		for (size_t i = 0; i < bad; i++)
-			line += ld->text[i] == '\n';
-		problems_error(ld->p, ld->file, line,
-			"not UTF-8 (byte 0x%02X); save the file as UTF-8",
-			(unsigned char)ld->text[bad]);
-		return SW_ECONF;
-	}
-	if (has_include(ld))
-		return SW_ECONF;
-	if (config_read_string(&ld->tree, ld->text) != CONFIG_TRUE) {
-		report_syntax(ld);
-		return SW_ECONF;
-	}
-	return 0;
 }
 
 /* ---- groups and names ---- */

@@ -279,9 +279,21 @@ static void includes_are_refused(void **state)
 	assert_problem(*state, "name = \"n\";\n@include \"/etc/passwd\"\n", 2, "@include");
 }
 
+static void unquoted_date_time_or_telephone_is_shown_in_quotes(void **state)
+{
+	assert_problem(*state, "name = \"x\";\nday = 2022-08-20;\n", 2, "\"2022-08-20\"");
+	assert_problem(*state, "at = 09:00;\n", 1, "\"09:00\"");
+	assert_problem(*state, "tel_1 = 0471-0000000;\n", 1, "\"0471-0000000\"");
+}
+
+static void full_width_sign_in_a_text_or_comment_is_not_blamed(void **state)
+{
+	assert_problem(*state, "name = \"，；\" \"a\" oops # ：\n", 1, "quote missing");
+}
+
 static void other_encodings_are_refused(void **state)
 {
-	assert_problem(*state, "name = \"\xbc\xd7\";\n", 0, "UTF-8");
+	assert_problem(*state, "name = \"\xbc\xd7\";\n", 1, "UTF-8");
 }
 
 static void a_missing_file_is_a_problem(void **state)
@@ -359,6 +371,8 @@ int main(void)
 		TEST(a_missing_quote_is_reported_where_it_was_opened),
 		TEST(a_name_given_twice_is_refused),
 		TEST(includes_are_refused),
+		TEST(unquoted_date_time_or_telephone_is_shown_in_quotes),
+		TEST(full_width_sign_in_a_text_or_comment_is_not_blamed),
 		TEST(other_encodings_are_refused),
 		TEST(a_missing_file_is_a_problem),
 		TEST(secrets_are_looked_at_while_loading),
