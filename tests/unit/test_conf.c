@@ -288,7 +288,7 @@ static void unquoted_date_time_or_telephone_is_shown_in_quotes(void **state)
 
 static void full_width_sign_in_a_text_or_comment_is_not_blamed(void **state)
 {
-	assert_problem(*state, "name = \"，；\" \"a\" oops # ：\n", 1, "quote missing");
+	assert_problem(*state, "name = \"，；\" \"a\" oops; # ：\n", 1, "quote missing");
 }
 
 static void other_encodings_are_refused(void **state)
