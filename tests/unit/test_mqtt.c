@@ -438,7 +438,8 @@ static bool fight_is_over(void *ctx)
 {
 	struct client *c = ctx;
 
-	return c[0].n_disconnect + c[1].n_disconnect >= 5;
+	return (c[0].n_disconnect == 3 && mqtt_connected(c[1].mqtt)) ||
+	       (c[1].n_disconnect == 3 && mqtt_connected(c[0].mqtt));
 }
 
 static void two_clients_with_one_id_do_not_fight_for_ever(void **state)
