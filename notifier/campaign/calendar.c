@@ -39,25 +39,26 @@ static int day_of_year(struct civil d)
 	return civil_diff(d, (struct civil){d.year, 1, 1});
 }
 
-static struct year *year_of(const struct calendar *c, int year)
+static struct year *year_of(const struct calendar *c, int number)
 {
-	return year < FIRST_YEAR || year > LAST_YEAR ? NULL : c->years[year - FIRST_YEAR];
+	return number < FIRST_YEAR || number > LAST_YEAR ? NULL : c->years[number - FIRST_YEAR];
 }
 
-static struct year *year_add(struct calendar *c, int year)
+static struct year *year_add(struct calendar *c, int number)
 {
-	struct year **slot = &c->years[year - FIRST_YEAR];
+	struct year *y = year_of(c, number);
 
-	if (*slot)
-		return *slot;
-	*slot = calloc(1, sizeof(**slot));
-	if (!*slot)
+	if (y)
+		return y;
+	y = calloc(1, sizeof(*y));
+	if (!y)
 		return NULL;
-	if (!c->first || year < c->first)
-		c->first = year;
-	if (year > c->last)
-		c->last = year;
-	return *slot;
+	c->years[number - FIRST_YEAR] = y;
+	if (!c->first || number < c->first)
+		c->first = number;
+	if (number > c->last)
+		c->last = number;
+	return y;
 }
 
 /* Columns: date, kind, name, unit. */
@@ -107,12 +108,12 @@ int calendar_load(const char *path, struct problems *p, struct calendar **ret)
 {
 	static const char *const columns[] = {"date", "kind", "name", "?unit"};
 	struct reading r = {.path = path, .p = p};
+	size_t errors = p->n_errors;
 	int rc;
 
 	r.c = calloc(1, sizeof(*r.c));
 	if (!r.c)
 		return -ENOMEM;
-	size_t errors = p->n_errors;
 	rc = csv_read_file(path, columns, ARRAY_LEN(columns), on_row, &r, p);
 	if (rc == 0 && p->n_errors > errors)
 		rc = SW_ECONF;

@@ -17,10 +17,25 @@
 #include "notifier/campaign/unit.h"
 
 enum {
-	DEF_ID = 33, DEF_MAX_TIERS = 8, DEF_MAX_DIRECT = 16, DEF_MAX_DEPARTMENTS = 8, DEF_MAX_CATEGORIES = 8,
-	DEF_MAX_QUOTAS = 64, DEF_MAX_MATERIALS = 32, DEF_MAX_PHASES = 16, DEF_MAX_NOTICES = 8, DEF_MAX_CHECKS = 8,
-	DEF_MAX_DEADLINES = 16, DEF_MAX_REMINDERS = 96, DEF_MAX_WORDS = 16, DEF_MAX_TARGETS = 8, DEF_MAX_AT = 4,
-	DEF_MAX_ON = 12, DEF_MAX_CONDITIONS = 4, DEF_MAX_OFFSETS = 4, DEF_MAX_OCCASIONS = 400,
+	DEF_ID = 33,
+	DEF_MAX_TIERS = 8,
+	DEF_MAX_DIRECT = 16,
+	DEF_MAX_DEPARTMENTS = 8,
+	DEF_MAX_CATEGORIES = 8,
+	DEF_MAX_QUOTAS = 64,
+	DEF_MAX_MATERIALS = 32,
+	DEF_MAX_PHASES = 16,
+	DEF_MAX_NOTICES = 8,
+	DEF_MAX_CHECKS = 8,
+	DEF_MAX_DEADLINES = 16,
+	DEF_MAX_REMINDERS = 96,
+	DEF_MAX_WORDS = 16,
+	DEF_MAX_TARGETS = 8,
+	DEF_MAX_AT = 4,
+	DEF_MAX_ON = 12,
+	DEF_MAX_CONDITIONS = 4,
+	DEF_MAX_OFFSETS = 4,
+	DEF_MAX_OCCASIONS = 400,
 };
 
 /* Words the reply reader accepts, longest first after loading. */
@@ -60,7 +75,7 @@ struct def_material {
 	char *name, *short_name;
 	char reply_key[DEF_ID]; /* photo, form, summary, discipline, notice, report */
 	struct def_words words;
-	char per[16];           /* candidate | league | list */
+	char per[16]; /* candidate | league | list */
 	char seals[8][DEF_ID];
 	size_t n_seals;
 	bool electronic_only, shared;
@@ -71,11 +86,11 @@ enum def_subject { SUBJECT_PERSON, SUBJECT_HOUSEHOLD, SUBJECT_ORGANISATION };
 
 struct def_category {
 	char id[DEF_ID];
-	char *name;       /* 自治区最美社区工作者 */
-	char *short_name; /* 工作者 */
-	char *unit_word;  /* 名 */
-	char reply_key[DEF_ID]; /* workers */
-	char flag[8];     /* suffix of reader flags: W, H */
+	char *name;                              /* 自治区最美社区工作者 */
+	char *short_name;                        /* 工作者 */
+	char *unit_word;                         /* 名 */
+	char reply_key[DEF_ID];                  /* workers */
+	char flag[8];                            /* suffix of reader flags: W, H */
 	struct def_words words, measures, typos; /* 社区工作者..; 名 人 位; 互 护 沪 */
 	enum def_subject subject;
 	int lead, co_lead; /* department indices */
@@ -84,7 +99,8 @@ struct def_category {
 	int final_min, final_max; /* -1: open */
 	struct def_quota quotas[DEF_MAX_QUOTAS];
 	size_t n_quotas;
-	int materials[DEF_MAX_MATERIALS]; /* indices, in the order of the notice: item numbers of replies */
+	/* Indices, in the order of the notice: the item numbers of replies. */
+	int materials[DEF_MAX_MATERIALS];
 	size_t n_materials;
 };
 
@@ -116,15 +132,31 @@ struct def_check {
 
 struct def_deadline {
 	char id[DEF_ID];
-	int owner; /* tier */
+	int owner;                       /* tier */
 	int64_t due_ms, remind_as_if_ms; /* equal when not set */
 	char *what;
 };
 
 /* ANCHOR_EVENT: when something happens (an objection), so it has no date of its own and is never planned. */
-enum def_anchor { ANCHOR_ON, ANCHOR_DEADLINE, ANCHOR_NOTICE, ANCHOR_PHASE, ANCHOR_EVERY, ANCHOR_EVENT };
-enum def_every { EVERY_NONE, EVERY_WORKDAY, EVERY_MONDAY, EVERY_TUESDAY, EVERY_WEDNESDAY, EVERY_THURSDAY,
-	EVERY_FRIDAY, EVERY_SATURDAY, EVERY_SUNDAY };
+enum def_anchor {
+	ANCHOR_ON,
+	ANCHOR_DEADLINE,
+	ANCHOR_NOTICE,
+	ANCHOR_PHASE,
+	ANCHOR_EVERY,
+	ANCHOR_EVENT
+};
+enum def_every {
+	EVERY_NONE,
+	EVERY_WORKDAY,
+	EVERY_MONDAY,
+	EVERY_TUESDAY,
+	EVERY_WEDNESDAY,
+	EVERY_THURSDAY,
+	EVERY_FRIDAY,
+	EVERY_SATURDAY,
+	EVERY_SUNDAY
+};
 enum def_role { ROLE_DEPARTMENT, ROLE_DEPUTY, ROLE_DUTY, ROLE_ALL };
 
 struct def_target {
@@ -135,8 +167,15 @@ struct def_target {
 
 /* Counters a condition may name; the ones no obligation computes yet make the reminder unsupported. */
 enum def_counter {
-	COUNTER_HAVE, COUNTER_NEED, COUNTER_OVER, COUNTER_MISSING, COUNTER_MATERIALS_MISSING,
-	COUNTER_UNCONFIRMED_DEPARTMENTS, COUNTER_NOTICES_NOT_STARTED, COUNTER_CONSULTATIONS_OPEN, COUNTER_ACKS_MISSING,
+	COUNTER_HAVE,
+	COUNTER_NEED,
+	COUNTER_OVER,
+	COUNTER_MISSING,
+	COUNTER_MATERIALS_MISSING,
+	COUNTER_UNCONFIRMED_DEPARTMENTS,
+	COUNTER_NOTICES_NOT_STARTED,
+	COUNTER_CONSULTATIONS_OPEN,
+	COUNTER_ACKS_MISSING,
 	COUNTER_UNREPORTED, /* no applied report that holds and nothing said to be sent: stands in for materials */
 	COUNTER_OTHER, /* a fact the format knows and nothing computes yet: reviews, objections, gates .. */
 	COUNTER_COUNT
@@ -153,8 +192,9 @@ struct def_condition {
 struct def_reminder {
 	char id[DEF_ID]; /* R01.. (docs/campaign.md) */
 	enum def_anchor anchor;
-	int ref;          /* index of deadline, notice or phase */
-	int offsets[DEF_MAX_OFFSETS]; /* in working days or days, negative: before; one occasion each */
+	int ref; /* index of deadline, notice or phase */
+	int offsets
+		[DEF_MAX_OFFSETS]; /* in working days or days, negative: before; one occasion each */
 	size_t n_offsets;
 	bool offset_workdays;
 	struct civil on[DEF_MAX_ON];
@@ -165,16 +205,16 @@ struct def_reminder {
 	size_t n_at;
 	struct def_target to[DEF_MAX_TARGETS];
 	size_t n_to;
-	bool by_sms;      /* channel = "sms" */
-	bool soft;        /* an operator may move it */
-	bool rest_day_ok; /* may go out on a rest day */
+	bool by_sms;                                   /* channel = "sms" */
+	bool soft;                                     /* an operator may move it */
+	bool rest_day_ok;                              /* may go out on a rest day */
 	struct def_condition when[DEF_MAX_CONDITIONS]; /* any of them; n_when 0: always */
 	size_t n_when;
-	char heading[DEF_ID]; /* template of a message whose most urgent point this is */
+	char heading[DEF_ID];       /* template of a message whose most urgent point this is */
 	char line_template[DEF_ID]; /* template of its line in a merged message; "" = none */
-	int urgency;      /* higher wins the heading; by default the order in the file */
-	bool supported;   /* false: a warning at load, never planned */
-	int line;         /* in the file */
+	int urgency;                /* higher wins the heading; by default the order in the file */
+	bool supported;             /* false: a warning at load, never planned */
+	int line;                   /* in the file */
 };
 
 struct def_publicity {
@@ -214,7 +254,8 @@ struct campaign {
 	size_t n_checks;
 	struct def_deadline deadlines[DEF_MAX_DEADLINES];
 	size_t n_deadlines;
-	int list_deadline, submit_deadline; /* indices by id league_list / submit; -1 when the campaign has none */
+	int list_deadline,
+		submit_deadline; /* indices by id league_list / submit; -1 when the campaign has none */
 	struct def_reminder reminders[DEF_MAX_REMINDERS];
 	size_t n_reminders;
 	struct def_publicity publicity;
@@ -228,8 +269,8 @@ struct campaign {
 /* Loads the definition with its calendar and units. All problems in P; 0, or SW_ECONF when there was an error. */
 int campaign_load(const char *file, struct problems *p, struct campaign **ret) SW_MUST_CHECK;
 /* The same; calendar and units that are not beside the definition are looked for in CONFIG_DIR (may be NULL). */
-int campaign_load_with(const char *file, const char *config_dir, struct problems *p, struct campaign **ret)
-	SW_MUST_CHECK;
+int campaign_load_with(const char *file, const char *config_dir, struct problems *p,
+	struct campaign **ret) SW_MUST_CHECK;
 void campaign_free(struct campaign *c);
 
 /* The quota of a category for a unit (by its tier in this campaign; per_unit first): false when none applies. */

@@ -18,10 +18,10 @@ struct unit {
 	char code[UNIT_CODE]; /* "150100" */
 	char name[UNIT_NAME]; /* 呼和浩特市 */
 	char short_name[UNIT_NAME];
-	char tier[16];        /* as in the file: region, league, county */
-	int parent;           /* index as in the file, -1: none */
-	int reports_to;       /* index of the unit it reports to in this campaign (direct units, carried ones) */
-	bool acts_as_league;  /* set by the definition's direct_units */
+	char tier[16]; /* as in the file: region, league, county */
+	int parent;    /* index as in the file, -1: none */
+	int reports_to; /* index of the unit it reports to in this campaign (direct units, carried ones) */
+	bool acts_as_league; /* set by the definition's direct_units */
 	bool skip_county_quota;
 };
 

@@ -15,8 +15,8 @@ void ctl_json_print(json_t *j);
  */
 struct campaign *ctl_campaign_load(const struct ctl_env *env, const char *override);
 /* campaign_load_with() the shipped calendar and units where the definition has none beside it. */
-int ctl_campaign_read(const struct ctl_env *env, const char *file, struct problems *p, struct campaign **ret)
-	SW_MUST_CHECK;
+int ctl_campaign_read(const struct ctl_env *env, const char *file, struct problems *p,
+	struct campaign **ret) SW_MUST_CHECK;
 /* "Fri 2022-08-19"; BUF holds at least 48 bytes. */
 const char *ctl_say_day(struct civil d, char *buf, size_t size);
 const char *ctl_weekday(struct civil d); /* Mon .. Sun */
