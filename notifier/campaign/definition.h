@@ -193,8 +193,8 @@ struct def_reminder {
 	char id[DEF_ID]; /* R01.. (docs/campaign.md) */
 	enum def_anchor anchor;
 	int ref; /* index of deadline, notice or phase */
-	int offsets
-		[DEF_MAX_OFFSETS]; /* in working days or days, negative: before; one occasion each */
+	/* In working days or days, negative: before; one occasion each. */
+	int offsets[DEF_MAX_OFFSETS];
 	size_t n_offsets;
 	bool offset_workdays;
 	struct civil on[DEF_MAX_ON];
@@ -254,8 +254,8 @@ struct campaign {
 	size_t n_checks;
 	struct def_deadline deadlines[DEF_MAX_DEADLINES];
 	size_t n_deadlines;
-	int list_deadline,
-		submit_deadline; /* indices by id league_list / submit; -1 when the campaign has none */
+	/* Indices by id league_list and submit; -1 when the campaign has none. */
+	int list_deadline, submit_deadline;
 	struct def_reminder reminders[DEF_MAX_REMINDERS];
 	size_t n_reminders;
 	struct def_publicity publicity;
