@@ -394,15 +394,14 @@ static int report(struct check *k, const char *file)
 		return ok ? EXIT_OK : EXIT_BAD_CONFIG;
 	}
 	problems_print(&k->problems, stdout);
-	if (ok && k->c) {
-		if (k->problems.n > 0)
-			putchar('\n');
-		print_plan(k->c);
-	} else if (ok) {
+	if (ok)
 		printf("%s: good\n", file);
-	} else {
+	else
 		printf("%s: %zu error%s\n", file, k->problems.n_errors,
 			k->problems.n_errors == 1 ? "" : "s");
+	if (ok && k->c) {
+		putchar('\n');
+		print_plan(k->c);
 	}
 	return ok ? EXIT_OK : EXIT_BAD_CONFIG;
 }
