@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "bot/attempts.h"
@@ -36,13 +37,18 @@ struct attempt {
 	bool is_waiting; /* for an acknowledgement */
 };
 
+/* A T record that the windows of its destination still see. */
+struct tried {
+	STAILQ_ENTRY(tried) link;
+	int64_t at_ms;
+	const char *channel, *route, *who; /* behind the struct */
+};
+
 struct attempts {
 	struct journal *journal;
 	struct attempt *table;
-	/* while replaying: */
-	attempts_tried_cb tried;
-	void *ctx;
-	int64_t now_ms;
+	int64_t now_ms; /* of opening */
+	STAILQ_HEAD(, tried) tried;
 
 	void (*closed)(void *ctx);
 	void *closed_ctx;
@@ -148,6 +154,28 @@ static char *next_word(char **rest)
 	return word;
 }
 
+static int remember_pace(
+	struct attempts *a, int64_t at_ms, const char *channel, const char *route, const char *who)
+{
+	size_t channel_size = strlen(channel) + 1, route_size = strlen(route) + 1,
+	       who_size = strlen(who) + 1;
+	struct tried *t = malloc(sizeof(*t) + channel_size + route_size + who_size);
+	char *text;
+
+	if (!t)
+		return -ENOMEM;
+	text = (char *)(t + 1);
+	memcpy(text, channel, channel_size);
+	memcpy(text + channel_size, route, route_size);
+	memcpy(text + channel_size + route_size, who, who_size);
+	*t = (struct tried){.at_ms = at_ms,
+		.channel = text,
+		.route = text + channel_size,
+		.who = text + channel_size + route_size};
+	STAILQ_INSERT_TAIL(&a->tried, t, link);
+	return 0;
+}
+
 static int replay_try(
 	struct attempts *a, const struct journal_record *rec, struct attempt *t, char *rest)
 {
@@ -158,9 +186,9 @@ static int replay_try(
 	if (!channel || !route)
 		return SW_ECORRUPT;
 	t->at_ms = rec->at_ms;
-	if (a->tried)
-		a->tried(a->ctx, rec->at_ms, channel, route, who ? who : "");
-	return 0;
+	if (rec->at_ms < a->now_ms - ATTEMPTS_PACE_MS)
+		return 0;
+	return remember_pace(a, rec->at_ms, channel, route, who ? who : "");
 }
 
 static const char *word_or_empty(const char *word)
@@ -255,9 +283,26 @@ static int settle_open_ones(struct attempts *a)
 	return 0;
 }
 
+void attempts_each_tried(struct attempts *a,
+	void (*cb)(
+		void *ctx, int64_t at_ms, const char *channel, const char *route, const char *who),
+	void *ctx)
+{
+	struct tried *t;
+
+	while ((t = STAILQ_FIRST(&a->tried))) {
+		STAILQ_REMOVE_HEAD(&a->tried, link);
+		if (cb)
+			cb(ctx, t->at_ms, t->channel, t->route, t->who);
+		free(t);
+	}
+}
+
 static void attempts_free(struct attempts *a)
 {
 	struct attempt *t, *tmp;
+
+	attempts_each_tried(a, NULL, NULL);
 
 	HASH_ITER(hh, a->table, t, tmp)
 	{
@@ -268,16 +313,15 @@ static void attempts_free(struct attempts *a)
 	free(a);
 }
 
-int attempts_open(struct loop *l, const char *path, int64_t now_ms, attempts_tried_cb tried,
-	void *ctx, struct attempts **ret, struct sw_err *err)
+int attempts_open(
+	struct loop *l, const char *path, int64_t now_ms, struct attempts **ret, struct sw_err *err)
 {
 	struct attempts *a = calloc(1, sizeof(*a));
 	int rc;
 
 	if (!a)
 		return err_set(err, -ENOMEM, "out of memory");
-	a->tried = tried;
-	a->ctx = ctx;
+	STAILQ_INIT(&a->tried);
 	a->now_ms = now_ms;
 	rc = journal_open(l, path, on_record, a, &a->journal, err);
 	if (rc == SW_ECORRUPT && !err->text[0])

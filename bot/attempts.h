@@ -21,18 +21,22 @@ enum attempt_state {
 	ATTEMPT_DECIDED,
 };
 
-enum { ATTEMPTS_MAX = 500000 };
-
-/* An older T record: its pace still counts. WHO: "" or the digest given to attempts_try(). */
-typedef void (*attempts_tried_cb)(
-	void *ctx, int64_t at_ms, const char *channel, const char *route, const char *who);
+enum { ATTEMPTS_MAX = 500000, ATTEMPTS_PACE_MS = 3600000 };
 
 /*
- * Opens the journal PATH and rebuilds; TRIED may be NULL. NOW_MS: wall time for verdicts of attempts a crash
+ * Opens the journal PATH and rebuilds. NOW_MS: wall time for verdicts of attempts a crash
  * has left open. Blocking: for start-up only.
  */
-int attempts_open(struct loop *l, const char *path, int64_t now_ms, attempts_tried_cb tried,
-	void *ctx, struct attempts **ret, struct sw_err *err) SW_MUST_CHECK;
+int attempts_open(struct loop *l, const char *path, int64_t now_ms, struct attempts **ret,
+	struct sw_err *err) SW_MUST_CHECK;
+/*
+ * The T records of the last ATTEMPTS_PACE_MS before NOW_MS of attempts_open(), in order: their pace still counts. WHO: "" or
+ * what was given to attempts_try(). Only once, after opening: they are forgotten then.
+ */
+void attempts_each_tried(struct attempts *a,
+	void (*cb)(
+		void *ctx, int64_t at_ms, const char *channel, const char *route, const char *who),
+	void *ctx);
 /* T records that wait are called back first; DONE (may be NULL) runs once on a later turn, then A is gone. */
 void attempts_close(struct attempts *a, void (*done)(void *ctx), void *ctx);
 

@@ -25,7 +25,7 @@ struct outq_opts {
 	struct sender sender;
 	struct attempts *attempts; /* borrowed */
 	/* A verdict of a message that was pushed; mid, attempt and at_ms are set. */
-	void (*on_verdict)(void *ctx, const struct wire_verdict *v);
+	void (*on_verdict)(void *ctx, const char *channel, const struct wire_verdict *v);
 	/* Something outq_busy() or outq_next_ms() tell may have changed. */
 	void (*on_change)(void *ctx);
 	void *ctx;

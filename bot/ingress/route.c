@@ -25,6 +25,7 @@ struct endpoint {
 struct route {
 	struct route_opts opts;
 	struct endpoint *endpoints;
+	size_t n_waiting;
 	bool is_stopped;
 };
 
@@ -83,8 +84,11 @@ static void take_event(struct route *r, enum callback_kind kind, struct callback
 		rc = spool_add(r->opts.spool, &res->event, on_durable, w);
 	}
 	wire_in_fini(&res->event);
-	if (rc == 0)
+	if (rc == 0) {
+		r->n_waiting++;
+		r->opts.on_taken(r->opts.ctx);
 		return;
+	}
 	free(w);
 	LOG_ERROR("callback_not_spooled", "route=%s err=%s", kind_name(kind), err_name(rc));
 	count(r, kind_name(kind), "busy");
@@ -246,4 +250,9 @@ void route_destroy(struct route *r)
 void route_stop(struct route *r)
 {
 	r->is_stopped = true;
+}
+
+size_t route_waiting(const struct route *r)
+{
+	return r->n_waiting;
 }

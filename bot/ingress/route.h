@@ -20,6 +20,8 @@ struct route_opts {
 	struct spool *spool; /* borrowed, as all of these */
 	struct limit *limit;
 	struct metrics *metrics;
+	void (*on_taken)(void *ctx); /* an event is being written to the spool */
+	void *ctx;
 };
 
 int route_create(const struct route_opts *opts, struct route **ret) SW_MUST_CHECK;
@@ -33,6 +35,8 @@ int route_add_page(
 	struct route *r, const char *path, http_handler handler, void *ctx) SW_MUST_CHECK;
 /* From here on callbacks are answered 503: the provider comes again. */
 void route_stop(struct route *r);
+/* Callbacks whose record is being written. */
+size_t route_waiting(const struct route *r);
 /* The http_handler of the listener; CTX is the route. */
 void route_handle(void *ctx, struct http_exchange *x);
 
