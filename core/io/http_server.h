@@ -55,6 +55,9 @@ const char *http_peer(const struct http_exchange *x);                         /*
 void http_respond(struct http_exchange *x, int status, const char *content_type, const void *body,
 	size_t len, const char *const *headers);
 
+/* Closes the connection without an answer; a simulator loses answers this way. X is gone afterwards. */
+void http_drop(struct http_exchange *x);
+
 /*
  * Server-sent events: starts a text/event-stream answer. CLOSED runs once when the client goes; after it the
  * stream is gone. At most 64 KiB wait per stream: http_stream_send() then says SW_ELIMIT and closes it
