@@ -10,6 +10,8 @@
 #include <stdbool.h>
 #include <stdio.h>
 
+#include "core/base/buf.h"
+
 enum {
 	EXIT_OK = 0,
 	EXIT_REFUSED = 1,
@@ -54,5 +56,11 @@ char *ctl_campaign_file(const struct ctl_env *env, const char *override);
 char *ctl_templates_dir(const struct ctl_env *env);
 /* A file of the shipped config folder ("example/world.conf"); the caller frees. */
 char *ctl_shipped_file(const struct ctl_env *env, const char *relative);
+
+/*
+ * The passphrase of env->passphrase_file, else one line of standard input, asked for with PROMPT and without echo at a
+ * terminal. Negative after a message.
+ */
+int ctl_read_passphrase(const struct ctl_env *env, const char *prompt, struct buf *out);
 
 #endif

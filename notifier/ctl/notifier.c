@@ -6,8 +6,6 @@
  */
 #include <stdlib.h>
 #include <string.h>
-#include <termios.h>
-#include <unistd.h>
 
 #include "core/base/err.h"
 #include "core/base/file.h"
@@ -51,42 +49,6 @@ static char *socket_path(const struct ctl_env *env)
 	return path;
 }
 
-static int read_passphrase(const struct ctl_env *env, struct buf *out)
-{
-	struct sw_err err = {0};
-	struct termios old, quiet;
-	char line[256];
-	bool terminal = isatty(STDIN_FILENO) && tcgetattr(STDIN_FILENO, &old) == 0;
-	int rc = 0;
-
-	if (env->passphrase_file) {
-		rc = file_read_secret(env->passphrase_file, out, &err);
-		if (rc < 0)
-			(void)fprintf(stderr, "shouwang: %s\n", err.text);
-		return rc;
-	}
-	if (terminal) {
-		(void)fprintf(stderr, "passphrase of %s: ", env->as);
-		quiet = old;
-		quiet.c_lflag &= ~(tcflag_t)ECHO;
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &quiet);
-	}
-	if (!fgets(line, sizeof(line), stdin))
-		rc = SW_EINVAL;
-	if (terminal) {
-		(void)tcsetattr(STDIN_FILENO, TCSAFLUSH, &old);
-		(void)fputc('\n', stderr);
-	}
-	if (rc == 0) {
-		line[strcspn(line, "\r\n")] = '\0';
-		rc = buf_adds(out, line);
-	} else {
-		(void)fprintf(stderr, "shouwang: no passphrase was given\n");
-	}
-	explicit_bzero(line, sizeof(line));
-	return rc;
-}
-
 /* Takes ARGS. ACTING: as an operator. */
 static int ask(const struct ctl_env *env, const char *cmd, json_t *args, bool acting)
 {
@@ -104,7 +66,7 @@ static int ask(const struct ctl_env *env, const char *cmd, json_t *args, bool ac
 		goto out;
 	}
 	if (acting) {
-		if (read_passphrase(env, &passphrase) < 0)
+		if (ctl_read_passphrase(env, "passphrase: ", &passphrase) < 0)
 			goto out;
 		json_object_set_new(request, "as", json_string(env->as));
 		json_object_set_new(request, "passphrase", json_string(buf_str(&passphrase)));
