@@ -265,10 +265,12 @@ static int settle_open_ones(struct attempts *a)
 
 	HASH_ITER(hh, a->table, t, tmp)
 	{
-		struct wire_verdict v = {.at_ms = a->now_ms};
+		struct wire_verdict v = {0};
 
 		if (t->is_decided)
 			continue;
+		/* A simulated clock starts anew until it hears of the real one. */
+		v.at_ms = t->at_ms > a->now_ms ? t->at_ms : a->now_ms;
 		id_hex(t->key.mid, sizeof(t->key.mid), v.mid);
 		v.attempt = (int)t->key.attempt;
 		wecom_verdict_set(

@@ -511,15 +511,14 @@ static void take_verdict(void *ctx, struct relay_item *item)
 	relay_add(b->verdicts, item);
 }
 
+/* The clock first: what is to be sent is judged by it. */
 static int subscribe_all(struct bridge *b)
 {
 	static const char *const filters[] = {TOPIC_OUT_ALL, TOPIC_CONTROL, TOPIC_ACK};
-	int rc = 0;
+	int rc = b->opts.is_simulation ? mqtt_subscribe(b->mqtt, TOPIC_CLOCK) : 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(filters); i++)
 		rc = mqtt_subscribe(b->mqtt, filters[i]);
-	if (rc == 0 && b->opts.is_simulation)
-		rc = mqtt_subscribe(b->mqtt, TOPIC_CLOCK);
 	return rc;
 }
 
