@@ -26,18 +26,24 @@ struct wire_out {
 	int attempt; /* 1.. */
 	enum wire_class class;
 	char unit[16];
-	char channel[16];          /* "robot", "app" */
-	char route[WIRE_NAME];     /* configured destination name */
-	char to[WIRE_NAME];        /* channel app: the member's userid */
-	char reply_to[WIRE_PROVIDER_ID]; /* "" or the event this answers */
+	char channel[16];                     /* "robot", "app" */
+	char route[WIRE_NAME];                /* configured destination name */
+	char to[WIRE_NAME];                   /* channel app: the member's userid */
+	char reply_to[WIRE_PROVIDER_ID];      /* "" or the event this answers */
 	int64_t not_before_ms, expires_at_ms; /* wall time */
 	enum wire_text_type type;
-	char *text;                /* owned */
+	char *text;                        /* owned */
 	char *mentions[WIRE_MAX_MENTIONS]; /* owned userids; "@all" is never one */
 	size_t n_mentions;
 };
 
-enum wire_verdict_word { VERDICT_ACCEPTED, VERDICT_REFUSED_TEMP, VERDICT_REFUSED_FINAL, VERDICT_NOT_SENT, VERDICT_UNKNOWN };
+enum wire_verdict_word {
+	VERDICT_ACCEPTED,
+	VERDICT_REFUSED_TEMP,
+	VERDICT_REFUSED_FINAL,
+	VERDICT_NOT_SENT,
+	VERDICT_UNKNOWN
+};
 
 /* in/verdict: what became of one attempt; id = "<mid>-<attempt>" */
 struct wire_verdict {
@@ -45,8 +51,8 @@ struct wire_verdict {
 	int attempt;
 	int64_t at_ms;
 	enum wire_verdict_word verdict;
-	char class[12];  /* error class: ok busy rate token config content target late held, "" */
-	char code[48];   /* the provider's, as it wrote it */
+	char class[12]; /* error class: ok busy rate token config content target late held, "" */
+	char code[48];  /* the provider's, as it wrote it */
 	char text[200];
 	int64_t retry_after_ms;
 };
@@ -54,13 +60,14 @@ struct wire_verdict {
 /* in/reply and in/event: something a person did */
 struct wire_in {
 	id_str id;
-	uint64_t seq;   /* number in the bot's spool */
-	int64_t at_ms;  /* wall time of arrival */
-	bool is_event;  /* in/event: TEXT holds the event's name */
-	char source[80];                    /* "app/<name>", "robot/<name>" */
+	uint64_t seq;    /* number in the bot's spool */
+	int64_t at_ms;   /* wall time of arrival */
+	bool is_event;   /* in/event: TEXT holds the event's name */
+	char source[80]; /* "app/<name>", "robot/<name>" */
 	char provider_id[WIRE_PROVIDER_ID];
 	bool group;
-	char chat[WIRE_NAME];   /* group: the chat id's 32 hex digest (never the id itself); single: "" */
+	char chat
+		[WIRE_NAME]; /* group: the chat id's 32 hex digest (never the id itself); single: "" */
 	char sender[WIRE_NAME]; /* userid */
 	bool mentioned;         /* the robot was addressed (always true in a single chat) */
 	char *text;             /* owned; the robot's own mention is still in it */
@@ -81,7 +88,7 @@ struct wire_control {
 	uint64_t from_seq;     /* republish: events with a greater number */
 	/* in the answer: */
 	bool ok;
-	int64_t n;      /* sends cancelled, events republished */
+	int64_t n; /* sends cancelled, events republished */
 	char text[120];
 };
 
@@ -115,14 +122,22 @@ char *wire_clock_at_encode(const struct wire_clock_at *m);
 char *wire_status_encode(const struct wire_status *m);
 
 /* SW_EPROTO with text in ERR when it is not one; RET is then untouched. */
-int wire_out_decode(const char *json, size_t len, struct wire_out *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_verdict_decode(const char *json, size_t len, struct wire_verdict *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_in_decode(const char *json, size_t len, struct wire_in *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_ack_decode(const char *json, size_t len, struct wire_ack *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_control_decode(const char *json, size_t len, struct wire_control *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_clock_decode(const char *json, size_t len, struct wire_clock *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_clock_at_decode(const char *json, size_t len, struct wire_clock_at *ret, struct sw_err *err) SW_MUST_CHECK;
-int wire_status_decode(const char *json, size_t len, struct wire_status *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_out_decode(
+	const char *json, size_t len, struct wire_out *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_verdict_decode(
+	const char *json, size_t len, struct wire_verdict *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_in_decode(
+	const char *json, size_t len, struct wire_in *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_ack_decode(
+	const char *json, size_t len, struct wire_ack *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_control_decode(
+	const char *json, size_t len, struct wire_control *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_clock_decode(
+	const char *json, size_t len, struct wire_clock *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_clock_at_decode(
+	const char *json, size_t len, struct wire_clock_at *ret, struct sw_err *err) SW_MUST_CHECK;
+int wire_status_decode(
+	const char *json, size_t len, struct wire_status *ret, struct sw_err *err) SW_MUST_CHECK;
 
 void wire_out_fini(struct wire_out *m);
 void wire_in_fini(struct wire_in *m);

@@ -25,7 +25,8 @@ enum { TOPIC_MAX = 160 };
 const char *topic_out(char buf[TOPIC_MAX], const char *channel, const char *route);
 const char *topic_clock_at(char buf[TOPIC_MAX], const char *name);
 const char *topic_status(char buf[TOPIC_MAX], const char *program, const char *instance);
-const char *topic_state(char buf[TOPIC_MAX], const char *kind, const char *code); /* CODE NULL: sw/v1/state/<kind> */
+const char *topic_state(char buf[TOPIC_MAX], const char *kind,
+	const char *code); /* CODE NULL: sw/v1/state/<kind> */
 /* Splits an out topic; false when it is none. Both arrays hold 65 bytes. */
 bool topic_parse_out(const char *topic, char channel[65], char route[65]);
 /* The part behind PREFIX ("sw/v1/clock/at/"), NULL when it does not start so. */
