@@ -192,10 +192,13 @@ demo: ## the 2022 campaign with simulators, on simulated time
 	@scripts/deps
 	$(again) programs
 	@scripts/demo
+# Where `make run` keeps its installation; anything under 80 bytes.
+SERVICE ?= config/service
 run: ## the service on a private Redis and broker, in trial mode
 	@scripts/deps
 	$(again) programs
-	@scripts/run
+	@[ -e $(SERVICE)/shouwang.conf ] || build/release/shouwang init $(SERVICE)
+	@scripts/run --config $(SERVICE)/shouwang.conf
 bench: programs benches ## measure
 	@set -e; for b in $(BENCHES_release); do echo "== $$b"; $$b; done
 
