@@ -192,7 +192,7 @@ static void on_recorded(void *ctx, int rc, const struct redis_value *v)
 		goto out; /* not acknowledged: it comes again */
 	(void)snprintf(id, sizeof(id), "%s-%d", op->v.mid, op->v.attempt);
 	dispatch_ack(e, id);
-	if (v->type == REDIS_ARRAY && v->n == 2 && v->items[1].integer == 1) {
+	if (v->type == REDIS_ARRAY && v->n == 5 && v->items[1].integer == 1) {
 		LOG_INFO("message_verdict",
 			"mid=%s attempt=%d verdict=%s class=%s code=%s state=%s", op->v.mid,
 			op->v.attempt, wire_verdict_name(op->v.verdict), op->v.class, op->v.code,
@@ -200,37 +200,15 @@ static void on_recorded(void *ctx, int rc, const struct redis_value *v)
 		(void)snprintf(
 			labels, sizeof(labels), "verdict=\"%s\"", wire_verdict_name(op->v.verdict));
 		metrics_add(e->metrics, "shouwang_verdicts_total", labels, 1);
+		/* The destination asked us to wait, or cannot be reached: what else is for it waits too, in order. */
+		if (v->items[2].integer > 0)
+			dispatch_park(e, v->items[3].str, v->items[4].str, v->items[2].integer);
 	}
 out:
 	e->activity++;
 	scheduler_kick(e);
 	audit_kick(e);
 	free(op);
-}
-
-struct verdict_route {
-	struct engine *e;
-	int64_t until_ms;
-};
-
-/* The route of a refused message is read from its record: the verdict does not name it. */
-static void on_refused_route(void *ctx, int rc, const struct redis_value *v)
-{
-	struct verdict_route *r = ctx;
-	struct engine *e = r->e;
-
-	if (!store_failed(rc, v, "verdict_route") && v->type == REDIS_ARRAY && v->n == 2 &&
-		v->items[0].str)
-		dispatch_park(
-			e, v->items[0].str, v->items[1].str ? v->items[1].str : "", r->until_ms);
-	free(r);
-}
-
-static int64_t retry_at(struct engine *e, const struct wire_verdict *v)
-{
-	int64_t delay = v->retry_after_ms > 0 ? v->retry_after_ms : 15000;
-
-	return engine_now_ms(e) + delay;
 }
 
 void dispatch_on_verdict(struct engine *e, const char *payload, size_t len)
@@ -252,16 +230,6 @@ void dispatch_on_verdict(struct engine *e, const char *payload, size_t len)
 		return;
 	}
 	store_key(key, KEY_MESSAGE_PREFIX, op->v.mid);
-	if (op->v.verdict == VERDICT_REFUSED_TEMP && op->v.retry_after_ms > 0) {
-		struct verdict_route *r = calloc(1, sizeof(*r));
-
-		if (r) {
-			*r = (struct verdict_route){.e = e, .until_ms = retry_at(e, &op->v)};
-			if (store_command(e->redis, on_refused_route, r,
-				    (const char *const[]){"HMGET", key, "ch", "route", NULL}) < 0)
-				free(r);
-		}
-	}
 	audit = engine_audit_json(e, "verdict",
 		json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "mid", op->v.mid, "attempt",
 			op->v.attempt, "verdict", wire_verdict_name(op->v.verdict), "class",
@@ -273,7 +241,7 @@ void dispatch_on_verdict(struct engine *e, const char *payload, size_t len)
 	args_add(&a, wire_verdict_name(op->v.verdict));
 	args_add(&a, op->v.class[0] ? op->v.class : "-");
 	args_add(&a, op->v.code[0] ? op->v.code : "-");
-	args_addi(&a, retry_at(e, &op->v));
+	args_addi(&a, op->v.retry_after_ms);
 	args_addi(&a, ENGINE_MAX_TRIES);
 	args_add(&a, audit ? audit : "");
 	if (store_eval(e->redis, "verdict", on_recorded, op, keys, 7, &a) < 0)

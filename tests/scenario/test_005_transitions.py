@@ -98,9 +98,14 @@ def handover(redis, fence="7"):
     return redis.script("handover", keys, fence, "1000", MID, "31000", "notifier-1", "77")
 
 
-def verdict(redis, word, attempt="1", klass="ok", retry="5000"):
+def verdict(redis, word, attempt="1", klass="ok", retry="0"):
+    """[state, is it new]"""
     keys = [R + k for k in ("m:" + MID, "outbox", "due", "park", "unknown", "dead", "audit")]
-    return redis.script("verdict", keys, MID, attempt, "2000", word, klass, "0", retry, "8", '{"ev":"v"}')
+    return redis.script("verdict", keys, MID, attempt, "2000", word, klass, "0", retry, "8", '{"ev":"v"}')[:2]
+
+
+def waits_ms(redis):
+    return int(redis("ZSCORE", R + "due", MID)) - 2000
 
 
 def finish(redis, state, due="0"):
@@ -228,6 +233,24 @@ def test_a_rate_refusal_is_no_try_and_other_refusals_end_after_eight(redis):
         handover(redis)
         verdict(redis, "refused_temp", attempt=redis.message("att"), klass="busy")
     assert redis.message("st") == "dead" and indexes(redis) == {"dead"}
+
+
+def test_what_was_not_sent_is_tried_with_growing_pauses_until_its_time_is_over(redis):
+    group(redis)
+    pauses = []
+    for _ in range(12):
+        handover(redis)
+        verdict(redis, "not_sent", attempt=redis.message("att"), klass="-")
+        pauses.append(waits_ms(redis) // 1000)
+    assert pauses[:4] == [15, 30, 60, 120] and pauses[-1] == 1800
+    assert redis.message("st") == "queued"
+
+
+def test_a_longer_pause_the_other_side_asks_for_is_kept(redis):
+    group(redis)
+    handover(redis)
+    verdict(redis, "refused_temp", klass="rate", retry="60000")
+    assert waits_ms(redis) == 60000
 
 
 def test_finish_leaves_alone_what_the_bot_has(redis):
