@@ -145,8 +145,7 @@ static int64_t ready_ms(struct outq *q, const struct entry *e, int64_t now_ms)
 	if (q->parked_until_ms > at)
 		at = q->parked_until_ms;
 	HASH_FIND_STR(q->members, e->who, m);
-	/* Its T record was counted already when it is synced. */
-	paced = m && !e->is_journalled ? pace_next_ms(&m->pace, now_ms) : now_ms;
+	paced = m ? pace_next_ms(&m->pace, now_ms) : now_ms;
 	return paced > at ? paced : at;
 }
 
@@ -367,36 +366,31 @@ static void on_synced(void *ctx, int rc)
 	step(q);
 }
 
-/* Writes the T record of E and counts it. Negative: it stays queued and is tried again. */
-static int journal(struct outq *q, struct entry *e, int64_t now_ms)
-{
-	struct member *m = member_get(q, e->who, now_ms);
-	int rc =
-		m ? attempts_try(q->opts.attempts, &e->msg, e->who, now_ms, on_synced, e) : -ENOMEM;
-
-	/* The ring has room or grows by a few bytes; without them one too many may go, far below the limit. */
-	if (rc == 0 && pace_note(&m->pace, now_ms) < 0)
-		LOG_WARN("pace_not_counted", "chan=%s route=%s", q->channel, q->route);
-	return rc;
-}
-
-/* Takes E out of the queue and starts it. */
+/* Takes E out of the queue and starts it. Negative: it stays queued and is tried again. */
 static int start(struct outq *q, struct entry *e, int64_t now_ms)
 {
 	struct wire_verdict v = {0};
-	int rc;
+	struct member *m;
+	int rc = 0;
 
 	if (q->opts.sender.check(q->opts.sender.ctx, &e->msg, &v) < 0) {
 		unqueue(q, e);
 		give_verdict(e, &v);
 		return 0;
 	}
-	rc = e->is_journalled ? 0 : journal(q, e, now_ms);
+	m = member_get(q, e->who, now_ms);
+	if (!m)
+		rc = -ENOMEM;
+	else if (!e->is_journalled) /* one that was put back has its record */
+		rc = attempts_try(q->opts.attempts, &e->msg, e->who, now_ms, on_synced, e);
 	if (rc < 0) {
-		LOG_WARN("journal_refused", "chan=%s route=%s err=%s", q->channel, q->route,
+		LOG_WARN("message_not_started", "chan=%s route=%s err=%s", q->channel, q->route,
 			err_name(rc));
 		return rc;
 	}
+	/* The ring has room or grows by a few bytes; without them one too many may go, far below the limit. */
+	if (pace_note(&m->pace, now_ms) < 0)
+		LOG_WARN("pace_not_counted", "chan=%s route=%s", q->channel, q->route);
 	unqueue(q, e);
 	q->active = e;
 	if (e->is_journalled)
