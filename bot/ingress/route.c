@@ -2,16 +2,18 @@
  * bot/ingress/route.c: finds the endpoint, limits strangers, and gives the yes once the event is durable.
  */
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <uthash.h>
 
 #include "bot/ingress/route.h"
+#include "core/base/bucket.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
 
-enum { MAX_ENDPOINTS = 1000 };
+enum { MAX_ENDPOINTS = 1000, LOG_LINES_BURST = 20, LOG_LINE_EVERY_MS = 1000 };
 
 struct endpoint {
 	UT_hash_handle hh;
@@ -26,6 +28,8 @@ struct route {
 	struct route_opts opts;
 	struct endpoint *endpoints;
 	size_t n_waiting;
+	struct bucket log_lines;
+	uint64_t lines_dropped;
 	bool is_stopped;
 };
 
@@ -66,6 +70,7 @@ static void on_durable(void *ctx, int rc, bool is_repeat)
 	struct waiting w = *(struct waiting *)ctx;
 
 	free(ctx);
+	w.route->n_waiting--;
 	if (rc < 0)
 		LOG_ERROR(
 			"callback_not_spooled", "route=%s err=%s", kind_name(w.kind), err_name(rc));
@@ -95,6 +100,20 @@ static void take_event(struct route *r, enum callback_kind kind, struct callback
 	answer(x, 503);
 }
 
+/* Whoever sends rubbish must not fill the disk with our lines about it. */
+static void log_refusal(struct route *r, enum callback_kind kind, const struct callback_result *res,
+	const struct http_exchange *x)
+{
+	if (!bucket_take(&r->log_lines, clock_mono_ms())) {
+		r->lines_dropped++;
+		return;
+	}
+	LOG_INFO("callback_not_taken", "route=%s outcome=%s why=%s peer=%s not_logged=%" PRIu64,
+		kind_name(kind), callback_outcome_name(res->outcome), res->why, http_peer(x),
+		r->lines_dropped);
+	r->lines_dropped = 0;
+}
+
 static void answer_callback(struct route *r, enum callback_kind kind, struct callback_result *res,
 	struct http_exchange *x)
 {
@@ -113,9 +132,7 @@ static void answer_callback(struct route *r, enum callback_kind kind, struct cal
 		/* Our clock may be the wrong one: then every reply would be lost without this line. */
 		LOG_WARN("callback_stale", "route=%s", kind_name(kind));
 	else if (res->outcome != CALLBACK_VERIFIED)
-		LOG_INFO("callback_not_taken", "route=%s outcome=%s why=%s peer=%s",
-			kind_name(kind), callback_outcome_name(res->outcome), res->why,
-			http_peer(x));
+		log_refusal(r, kind, res, x);
 	http_respond(x, status[res->outcome], "text/plain", res->echo, res->echo_len, NULL);
 }
 
@@ -228,6 +245,7 @@ int route_create(const struct route_opts *opts, struct route **ret)
 	if (!r)
 		return -ENOMEM;
 	r->opts = *opts;
+	bucket_init(&r->log_lines, LOG_LINES_BURST, LOG_LINE_EVERY_MS);
 	*ret = r;
 	return 0;
 }
