@@ -1,5 +1,5 @@
 /*
- * notifier/main.c: shouwang-notifier [-c FILE] [--check] [--version]: starts the brain, nothing else.
+ * notifier/main.c: shouwang-notifier -c FILE [--check | --export]: starts the brain, nothing else.
  */
 #include <getopt.h>
 #include <stdio.h>
@@ -8,9 +8,11 @@
 
 #include "core/base/settings.h"
 #include "notifier/engine/world.h"
+#include "notifier/export.h"
 #include "notifier/notifier.h"
 
-static const char usage[] = "usage: shouwang-notifier -c FILE [--check] [--version]\n";
+static const char usage[] = "usage: shouwang-notifier -c FILE [--check | --export]\n       "
+			    "shouwang-notifier --version\n";
 
 /* Checks configuration, campaign definition and templates; prints every problem. */
 static int check(struct conf *conf)
@@ -33,9 +35,10 @@ static int check(struct conf *conf)
 int main(int argc, char **argv)
 {
 	static const struct option options[] = {{"check", no_argument, NULL, 'k'},
-		{"version", no_argument, NULL, 'v'}, {"help", no_argument, NULL, 'h'}, {0}};
+		{"export", no_argument, NULL, 'x'}, {"version", no_argument, NULL, 'v'},
+		{"help", no_argument, NULL, 'h'}, {0}};
 	const char *file = NULL;
-	bool only_check = false;
+	bool only_check = false, only_export = false;
 	struct notifier *n = NULL;
 	struct conf *conf = NULL;
 	struct problems p;
@@ -48,6 +51,9 @@ int main(int argc, char **argv)
 			break;
 		case 'k':
 			only_check = true;
+			break;
+		case 'x':
+			only_export = true;
 			break;
 		case 'v':
 			(void)printf("shouwang-notifier %s\n", SHOUWANG_VERSION);
@@ -71,6 +77,8 @@ int main(int argc, char **argv)
 		return 78;
 	if (only_check)
 		return check(conf);
+	if (only_export)
+		return export_run(conf);
 	rc = notifier_create(conf, &n);
 	if (rc)
 		return rc;

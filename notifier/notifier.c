@@ -16,6 +16,7 @@
 #include "core/base/text.h"
 #include "core/io/ctlsock.h"
 #include "core/wire/topic.h"
+#include "notifier/engine/connect.h"
 #include "notifier/engine/control.h"
 #include "notifier/engine/engine.h"
 #include "notifier/engine/scripts.h"
@@ -154,29 +155,12 @@ static int open_redis(struct notifier *n)
 {
 	static const struct redis_events events = {
 		.on_ready = on_redis_ready, .on_away = on_redis_away};
-	const struct conf *c = n->e.conf;
-	struct redis_opts opts = {.host = conf_str(c, "redis.host"),
-		.port = (uint16_t)conf_int(c, "redis.port"),
-		.max_pending = 4000};
-	struct buf password;
 	struct sw_err err = {0};
-	int rc = 0;
+	int rc = connect_redis(&n->e, engine_scripts, engine_scripts_len, &events, n, &err);
 
-	buf_init(&password, 4096);
-	if (conf_str(c, "redis.socket")[0])
-		opts.socket = conf_str(c, "redis.socket");
-	if (conf_str(c, "redis.user")[0]) {
-		rc = file_read_secret(conf_str(c, "redis.password_file"), &password, &err);
-		opts.user = conf_str(c, "redis.user");
-		opts.password = buf_str(&password);
-	}
-	if (rc == 0)
-		rc = redis_open(n->e.loop, &opts, engine_scripts, engine_scripts_len, &events, n,
-			&n->e.redis);
 	if (rc < 0)
 		(void)fprintf(stderr, "shouwang-notifier: redis: %s\n",
 			err.text[0] ? err.text : err_name(rc));
-	buf_fini(&password);
 	return rc;
 }
 

@@ -15,6 +15,7 @@
 
 #include "core/base/civil.h"
 #include "core/base/log.h"
+#include "core/base/mask.h"
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "notifier/engine/engine.h"
@@ -503,6 +504,12 @@ static void on_due(struct engine *e, struct message *m)
 	}
 	if (!dispatch_allowed(e, m)) {
 		finish(e, m, "suppressed", "trial: not on the allow-list", 0);
+		return;
+	}
+	if (scan_personal(m->text, false) != SCAN_CLEAN) {
+		/* Whatever a template or a person put there: it does not leave the house. */
+		LOG_ERROR("personal_data_stopped", "mid=%s", m->mid);
+		finish(e, m, "suppressed", "personal data in the text", 0);
 		return;
 	}
 	parked = dispatch_parked_until(e, m->ch, m->route);
