@@ -13,7 +13,10 @@
 #include "notifier/campaign/obligation.h"
 #include "notifier/campaign/template.h"
 
-enum { POINT_ID = 48 };
+enum {
+	POINT_ID = 48,
+	PLAN_MAX_POINTS = 128, /* of one message: a digest of 14 units has a few dozen */
+};
 
 struct plan_point {
 	char id[POINT_ID]; /* "R12/150100/20220805T0900" */
@@ -55,7 +58,7 @@ struct plan_message {
 	char *text;        /* owned */
 	int mentions[32];  /* contact indices to be mentioned, group messages only */
 	size_t n_mentions;
-	const struct plan_point *points[16]; /* what it covers, most urgent first */
+	const struct plan_point *points[PLAN_MAX_POINTS]; /* what it covers, most urgent first */
 	size_t n_points;
 };
 
@@ -94,7 +97,7 @@ void plan_decision_fini(struct plan_decision *d);
 
 /* The progress lines of a unit (answer R-PROGRESS) and other answer texts use the same variables: fills VARS
  * (room for PLAN_MAX_VARS) with values owned by STORE. Names: docs/campaign.md "variables". */
-enum { PLAN_MAX_VARS = 64 };
+enum { PLAN_MAX_VARS = 192 }; /* 10 for each category, one for each phase, and some forty more */
 struct plan_vars {
 	struct template_var vars[PLAN_MAX_VARS];
 	size_t n;

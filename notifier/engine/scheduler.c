@@ -458,7 +458,7 @@ static size_t points_of(
 /* Decides a due reminder once more. True when it may go as it is. */
 static bool still_right(struct engine *e, const struct message *m)
 {
-	const struct plan_point *points[16];
+	const struct plan_point *points[PLAN_MAX_POINTS];
 	size_t n = points_of(e, m, points, ARRAY_LEN(points));
 	struct plan_input in = world_plan_input(&e->world, m->nominal_ms);
 	struct plan_decision d = {0};

@@ -1,0 +1,34 @@
+/*
+ * notifier/campaign/plan_internal.h: what the two halves of a decision share: plan_decide.c judges points and
+ * sorts them by recipient, plan_compose.c writes what each recipient reads. Nobody else includes this.
+ */
+#ifndef SW_CAMPAIGN_PLAN_INTERNAL_H
+#define SW_CAMPAIGN_PLAN_INTERNAL_H
+
+#include "notifier/campaign/plan.h"
+
+/* The points that go to one recipient, before there is a text. */
+struct plan_draft {
+	struct plan_recipient to;
+	int unit;       /* of the message: the region's for a digest */
+	bool is_digest; /* several units, one line each */
+	int64_t nominal_ms;
+	uint32_t departments; /* bits: whose contacts a group message mentions */
+	const struct plan_point
+		*points[PLAN_MAX_POINTS]; /* as given: by unit order, then urgency */
+	size_t n_points;
+};
+_Static_assert(DEF_MAX_DEPARTMENTS <= 32, "a department is a bit");
+
+/* Does the condition of P hold at AT_MS? Paused items do not count when HONOUR_PAUSE. */
+bool plan_condition_holds(
+	const struct plan_input *in, const struct plan_point *p, int64_t at_ms, bool honour_pause);
+/* The first category for which it holds, 0 when none does: whose department leads. */
+int plan_condition_category(const struct plan_input *in, const struct plan_point *p, int64_t at_ms);
+/* Writes D as a message. RET owns its text. */
+int plan_compose(const struct plan_input *in, const struct plan_draft *d, struct plan_message *ret,
+	struct sw_err *err) SW_MUST_CHECK;
+/* NOMINAL + 0..7 minutes, fixed for each unit. */
+int64_t plan_spread_ms(const struct campaign *c, int unit, int64_t nominal_ms);
+
+#endif
