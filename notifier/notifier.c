@@ -22,6 +22,8 @@
 #include "notifier/engine/scripts.h"
 #include "notifier/notifier.h"
 
+enum { CLOSE_MS = 200 };
+
 struct notifier {
 	struct engine e;
 	struct clock clock;
@@ -404,10 +406,14 @@ void notifier_destroy(struct notifier *n)
 			journal_close(e->journal, NULL, NULL);
 		if (e->health)
 			health_close(e->health);
-		timer_destroy(n->stop_timer);
 		timer_destroy(n->broker_timer);
 		timer_destroy(e->lease_timer);
-		loop_run(e->loop); /* pending calls end while their owners are still there */
+		if (n->stop_timer) {
+			/* Pending calls end while their owners are still there; what still ticks must not hold us. */
+			timer_after(n->stop_timer, CLOSE_MS);
+			loop_run(e->loop);
+			timer_destroy(n->stop_timer);
+		}
 		inbound_destroy(e);
 		scheduler_stop(e);
 		simclock_destroy(e);
