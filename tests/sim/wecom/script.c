@@ -280,14 +280,13 @@ int script_add(struct script *k, const json_t *lines, size_t *ret_n, struct sw_e
 	rc = grow(k, json_array_size(lines));
 	if (rc < 0)
 		return err_set(err, rc, "more than %d lines", LINES_MAX);
-	json_array_foreach(lines, i, v)
-	{
-		if (rc < 0 || !read_time(json_object_get(v, "at"), &at))
-			break;
-		rc = add_line(k, at, json_string_value(json_object_get(v, "user")),
-			json_string_value(json_object_get(v, "chat")),
-			json_string_value(json_object_get(v, "text")),
-			!json_is_false(json_object_get(v, "mention")));
+	for (i = 0; rc == 0 && i < json_array_size(lines); i++) {
+		v = json_array_get(lines, i);
+		if (read_time(json_object_get(v, "at"), &at))
+			rc = add_line(k, at, json_string_value(json_object_get(v, "user")),
+				json_string_value(json_object_get(v, "chat")),
+				json_string_value(json_object_get(v, "text")),
+				!json_is_false(json_object_get(v, "mention")));
 	}
 	*ret_n = i;
 	if (k->started)
