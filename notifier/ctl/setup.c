@@ -169,8 +169,10 @@ static void put_stack(struct init *in, int mqtt_port)
 	put_random(in, "secrets/redis-notifier", 16);
 	password = secret(in, "secrets/redis-notifier");
 	buf_reset(&b);
+	/* Nobody can log in as default, but it keeps its rights: Redis 7.0 replays its own AOF under them, and
+	 * would drop every script's writes at a restart without them. */
 	(void)buf_addf(&b,
-		"user default off\n"
+		"user default off resetpass ~* &* +@all\n"
 		"user notifier on >%s ~sw:* resetchannels -@all +@read +@write +@stream +eval "
 		"+evalsha +script|load +ping "
 		"+auth +time +info +config|get +exists +getdel -flushall -flushdb -keys -swapdb\n",
