@@ -189,7 +189,7 @@ static void on_ack(struct bridge *b, const void *payload, size_t len)
 		return;
 	}
 	for (size_t i = 0; i < m.n; i++) {
-		struct relay_item *item = spool_ack(b->opts.spool, m.ids[i], now);
+		struct relay_item *item = spool_ack(b->opts.spool, m.ids[i]);
 
 		if (item) {
 			relay_remove(b->events, item);

@@ -1,5 +1,5 @@
 /*
- * bot/spool.c: records E "<seq> <event id> <base64 of the sealed JSON>" and K "<event id>".
+ * bot/spool.c: records E "<seq> <event id> <base64 of the sealed JSON>" and K "<event id> ..".
  *
  * The id stands outside the seal so that a start opens only what is not acknowledged; number and id are the
  * seal's additional data, so that a record cannot be moved. All ids are kept in one hash table in the order
@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 #include <uthash.h>
 
 #include "bot/spool.h"
@@ -17,8 +18,9 @@
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "core/io/journal.h"
+#include "core/io/timer.h"
 
-enum { ID_BYTES = ID_HEX / 2, SLICE = 64 };
+enum { ID_BYTES = ID_HEX / 2, SLICE = 64, ACKS_BYTES = 100 * (ID_HEX + 1), GATHER_MS = 2 };
 
 enum event_state {
 	EVENT_WRITING, /* its record is not synced yet */
@@ -36,9 +38,12 @@ struct sender {
 /* What an unacknowledged event needs beyond being known. */
 struct pending {
 	struct relay_item item;
+	STAILQ_ENTRY(pending) in_batch; /* until its record is written */
 	struct known *known;
 	struct spool *spool;
 	struct sender *senders; /* while it is being written */
+	uint64_t seq;
+	int64_t at_ms;
 	char *json;
 	size_t len;
 	bool is_event;
@@ -81,12 +86,21 @@ struct spool {
 	void *ctx;
 	uint64_t seq;
 	size_t n_pending, pending_bytes;
+	struct buf sealed, line;      /* of the record being written; kept for the next one */
+	STAILQ_HEAD(, pending) batch; /* to be written when the timer fires */
+	struct timer *gather;
+	int64_t written_ms; /* monotonic */
+	struct buf acks;    /* ids acknowledged in this turn, for one K record */
+	bool is_flush_due;
 	struct replay *replay;
 	int64_t forget_before_ms; /* while loading */
 	bool is_closing;
 	void (*closed)(void *ctx);
 	void *closed_ctx;
 };
+
+static void flush_acks(struct spool *s);
+static void on_gathered(void *ctx);
 
 /* ---- records --------------------------------------------------------------------------------- */
 
@@ -125,22 +139,6 @@ static int head_parse(const char *payload, struct head *ret, const char **ret_ba
 	ret->id[ID_HEX] = '\0';
 	*ret_base64 = base64 + 1;
 	return 0;
-}
-
-static int record_encode(const struct seal_key *key, const struct head *h, const char *json,
-	size_t len, struct buf *line)
-{
-	struct buf sealed;
-	int rc;
-
-	buf_init(&sealed, WIRE_MAX_BYTES + SEAL_OVERHEAD_BYTES);
-	rc = seal_encrypt(key, h->text, json, len, &sealed);
-	if (rc == 0) {
-		(void)buf_addf(line, "%s ", h->text);
-		rc = id_base64(line, buf_str(&sealed), sealed.len);
-	}
-	buf_fini(&sealed);
-	return rc;
 }
 
 /* The event of a record as JSON, which the caller frees, and whether it is for in/event. */
@@ -260,17 +258,31 @@ static int load_event(struct spool *s, const struct journal_record *rec)
 	return 0;
 }
 
+static void load_ack(struct spool *s, const char *id, int64_t at_ms)
+{
+	struct known *k = find(s, id);
+
+	if (!k || k->state != EVENT_WAITING)
+		return;
+	settle(s, k);
+	if (HASH_COUNT(s->table) > SPOOL_START_SEEN && at_ms < s->forget_before_ms)
+		forget(s, k);
+}
+
 static int on_record(void *ctx, const struct journal_record *rec)
 {
 	struct spool *s = ctx;
-	struct known *k;
+	const char *at = rec->payload;
+	id_str id;
 
 	if (rec->kind == 'E')
 		return load_event(s, rec);
-	if (rec->kind == 'K' && (k = find(s, rec->payload)) && k->state == EVENT_WAITING) {
-		settle(s, k);
-		if (HASH_COUNT(s->table) > SPOOL_START_SEEN && rec->at_ms < s->forget_before_ms)
-			forget(s, k);
+	while (rec->kind == 'K' && strcspn(at, " ") == ID_HEX) {
+		memcpy(id, at, ID_HEX);
+		id[ID_HEX] = '\0';
+		load_ack(s, id, rec->at_ms);
+		at += ID_HEX;
+		at += *at == ' ';
 	}
 	return 0;
 }
@@ -316,6 +328,9 @@ static void spool_free(struct spool *s)
 		forget(s, k);
 	}
 	explicit_bzero(&s->key, sizeof(s->key));
+	buf_fini(&s->sealed);
+	buf_fini(&s->line);
+	buf_fini(&s->acks);
 	free(s->path);
 	free(s);
 }
@@ -333,11 +348,21 @@ int spool_open(struct loop *l, const char *path, const struct seal_key *key, int
 	s->on_event = on_event;
 	s->ctx = ctx;
 	s->forget_before_ms = now_ms - (int64_t)SPOOL_SEEN_DAYS * 86400000;
+	buf_init(&s->sealed, WIRE_MAX_BYTES + SEAL_OVERHEAD_BYTES);
+	buf_init(&s->line, 2 * WIRE_MAX_BYTES);
+	buf_init(&s->acks, ACKS_BYTES);
+	STAILQ_INIT(&s->batch);
+	s->written_ms = INT64_MIN / 2;
 	s->path = strdup(path);
 	rc = s->path ? journal_open(l, path, on_record, s, &s->journal, err)
 		     : err_set(err, -ENOMEM, "out of memory");
 	if (rc == 0)
 		rc = open_unacked(s, err);
+	if (rc == 0) {
+		rc = timer_new(l, on_gathered, s, &s->gather);
+		if (rc < 0)
+			err_set(err, rc, "out of memory");
+	}
 	if (rc < 0) {
 		if (s->journal)
 			spool_close(s, NULL, NULL);
@@ -349,13 +374,13 @@ int spool_open(struct loop *l, const char *path, const struct seal_key *key, int
 	return 0;
 }
 
-/* Both the journal and a slice on the thread pool point at S. */
+/* The journal, a slice on the thread pool and a deferred call point at S. */
 static void close_step(struct spool *s)
 {
 	void (*closed)(void *) = s->closed;
 	void *ctx = s->closed_ctx;
 
-	if (!s->is_closing || s->journal || s->replay)
+	if (!s->is_closing || s->journal || s->replay || s->is_flush_due)
 		return;
 	spool_free(s);
 	if (closed)
@@ -376,6 +401,10 @@ void spool_close(struct spool *s, void (*done)(void *ctx), void *ctx)
 	s->closed = done;
 	s->closed_ctx = ctx;
 	spool_replay_cancel(s);
+	on_gathered(s);
+	flush_acks(s);
+	timer_destroy(s->gather);
+	s->gather = NULL;
 	journal_close(s->journal, on_journal_closed, s);
 }
 
@@ -452,19 +481,63 @@ static int add_repeat(struct spool *s, struct known *k, spool_done_cb done, void
 	return rc;
 }
 
-static int write_event(struct spool *s, const struct wire_in *in, struct pending *p)
+static int write_event(struct spool *s, struct pending *p)
 {
 	struct head head;
-	struct buf line;
+	id_str id;
 	int rc;
 
-	head_make(&head, in->seq, in->id);
-	buf_init(&line, 2 * WIRE_MAX_BYTES);
-	rc = record_encode(&s->key, &head, p->json, p->len, &line);
-	if (rc == 0)
-		rc = journal_append(s->journal, in->at_ms, 'E', buf_str(&line), on_synced, p, NULL);
-	buf_fini(&line);
-	return rc;
+	id_hex(p->known->id, sizeof(p->known->id), id);
+	head_make(&head, p->seq, id);
+	buf_reset(&s->sealed);
+	buf_reset(&s->line);
+	rc = seal_encrypt(&s->key, head.text, p->json, p->len, &s->sealed);
+	if (rc < 0)
+		return rc;
+	(void)buf_addf(&s->line, "%s ", head.text);
+	rc = id_base64(&s->line, buf_str(&s->sealed), s->sealed.len);
+	if (rc < 0)
+		return rc;
+	return journal_append(s->journal, p->at_ms, 'E', buf_str(&s->line), on_synced, p, NULL);
+}
+
+/* Those who came within GATHER_MS share a sync. */
+static void on_gathered(void *ctx)
+{
+	struct spool *s = ctx;
+	struct pending *p;
+
+	s->written_ms = clock_mono_ms();
+	while ((p = STAILQ_FIRST(&s->batch))) {
+		struct sender *senders = p->senders;
+		int rc;
+
+		STAILQ_REMOVE_HEAD(&s->batch, in_batch);
+		rc = write_event(s, p);
+		if (rc < 0) {
+			p->senders = NULL;
+			forget(s, p->known);
+			tell_senders(senders, rc);
+		}
+	}
+}
+
+/*
+ * Each sync costs several requests to the disk, so under load there is at most one in GATHER_MS; an event that
+ * comes alone is written at once.
+ */
+static int write_soon(struct spool *s, struct pending *p)
+{
+	int64_t wait_ms = s->written_ms + GATHER_MS - clock_mono_ms();
+
+	if (wait_ms <= 0 && STAILQ_EMPTY(&s->batch)) {
+		s->written_ms = clock_mono_ms();
+		return write_event(s, p);
+	}
+	STAILQ_INSERT_TAIL(&s->batch, p, in_batch);
+	if (!timer_armed(s->gather))
+		timer_after(s->gather, wait_ms);
+	return 0;
 }
 
 int spool_add(struct spool *s, const struct wire_in *in, spool_done_cb done, void *ctx)
@@ -490,10 +563,11 @@ int spool_add(struct spool *s, const struct wire_in *in, spool_done_cb done, voi
 	if (!k)
 		return -ENOMEM;
 	k->pending->is_event = in->is_event;
-	s->seq++;
+	k->pending->seq = ++s->seq;
+	k->pending->at_ms = in->at_ms;
 	rc = add_sender(k->pending, done, ctx, false);
 	if (rc == 0)
-		rc = write_event(s, &numbered, k->pending);
+		rc = write_soon(s, k->pending);
 	if (rc < 0) {
 		free(k->pending->senders);
 		forget(s, k);
@@ -508,16 +582,11 @@ bool spool_knows(const struct spool *s, const id_str id)
 	return k && k->state != EVENT_WRITING;
 }
 
-struct relay_item *spool_ack(struct spool *s, const char *id, int64_t at_ms)
+struct relay_item *spool_ack(const struct spool *s, const char *id)
 {
 	struct known *k = find(s, id);
 
-	if (!k || k->state != EVENT_WAITING)
-		return NULL;
-	/* Not written, the event is published once more after a restart: the notifier knows it. */
-	if (journal_append(s->journal, at_ms, 'K', id, NULL, NULL, NULL) < 0)
-		LOG_DEBUG("ack_not_written", "id=%s", id);
-	return &k->pending->item;
+	return k && k->state == EVENT_WAITING ? &k->pending->item : NULL;
 }
 
 static struct pending *of_item(const struct relay_item *item)
@@ -526,9 +595,38 @@ static struct pending *of_item(const struct relay_item *item)
 	return (struct pending *)(uintptr_t)((const char *)item - offsetof(struct pending, item));
 }
 
+/* Not written, these events are published once more after a restart: the notifier knows them. */
+static void flush_acks(struct spool *s)
+{
+	if (s->acks.len == 0 || !s->journal)
+		return;
+	if (journal_append(
+		    s->journal, loop_now_ms(s->loop), 'K', buf_str(&s->acks), NULL, NULL, NULL) < 0)
+		LOG_DEBUG("acks_not_written", "bytes=%zu", s->acks.len);
+	buf_reset(&s->acks);
+}
+
+static void on_flush(void *ctx)
+{
+	struct spool *s = ctx;
+
+	s->is_flush_due = false;
+	flush_acks(s);
+	close_step(s);
+}
+
 void spool_settled(struct spool *s, struct relay_item *item)
 {
-	settle(s, of_item(item)->known);
+	struct known *k = of_item(item)->known;
+	id_str id;
+
+	if (s->acks.len + ID_HEX + 1 > ACKS_BYTES)
+		flush_acks(s);
+	id_hex(k->id, sizeof(k->id), id);
+	(void)buf_addf(&s->acks, "%s%s", s->acks.len > 0 ? " " : "", id);
+	settle(s, k);
+	if (!s->is_flush_due)
+		s->is_flush_due = loop_defer(s->loop, on_flush, s) == 0;
 }
 
 const char *spool_payload(const struct relay_item *item, size_t *ret_len, bool *ret_is_event)

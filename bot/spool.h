@@ -42,8 +42,9 @@ int spool_add(
 	struct spool *s, const struct wire_in *in, spool_done_cb done, void *ctx) SW_MUST_CHECK;
 /* Is it known and durable? Then its sender may get the yes without spool_add(). */
 bool spool_knows(const struct spool *s, const id_str id);
-/* The item to remove from the relay; NULL when ID is no unacknowledged event. spool_settled() then frees it. */
-struct relay_item *spool_ack(struct spool *s, const char *id, int64_t at_ms);
+/* The item of an event that waits for its acknowledgement, to be removed from the relay; else NULL. */
+struct relay_item *spool_ack(const struct spool *s, const char *id);
+/* It came: ITEM is gone after this; all of one loop turn share a record. */
 void spool_settled(struct spool *s, struct relay_item *item);
 
 /* The event of an item as it goes over the wire; IS_EVENT tells in/event from in/reply. Borrowed. */

@@ -13,8 +13,10 @@
 
 /* random[16] and the length in 4 bytes stand before the message. */
 enum { HEAD_BYTES = 20, BLOCK = 32, KEY_BYTES = 32, IV_BYTES = 16 };
-/* Far above what WeCom sends in one callback; the listener's limit is lower. */
-enum { MAX_BYTES = 256 * 1024, MAX_TOKEN = 64, MAX_RECEIVE_ID = 128 };
+/* The listener takes no longer body. */
+enum { MAX_BYTES = 64 * 1024, MAX_TOKEN = 64, MAX_RECEIVE_ID = 128 };
+
+#define BASE64_DIGITS "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/"
 
 struct wecom_crypto {
 	char token[MAX_TOKEN + 1];
@@ -24,7 +26,7 @@ struct wecom_crypto {
 	EVP_MD_CTX *digest;
 	EVP_CIPHER *aes;
 	EVP_CIPHER_CTX *decrypt, *encrypt; /* keyed; only the IV is set again */
-	struct buf scratch;                /* cipher text, then plain text */
+	uint8_t scratch[MAX_BYTES];        /* cipher text, then plain text */
 };
 
 /* The last of the 43 characters carries two spare bits, which may be anything. */
@@ -35,9 +37,7 @@ static int key_decode(const char *text, uint8_t key[KEY_BYTES])
 
 	buf_init(&b, KEY_BYTES);
 	if (strlen(text) == WECOM_AES_KEY_CHARS &&
-		strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZ"
-			     "abcdefghijklmnopqrstuvwxyz"
-			     "0123456789+/") == WECOM_AES_KEY_CHARS)
+		strspn(text, BASE64_DIGITS) == WECOM_AES_KEY_CHARS)
 		rc = id_unbase64(&b, text, WECOM_AES_KEY_CHARS, false);
 	if (rc == 0 && b.len == KEY_BYTES)
 		memcpy(key, b.data, KEY_BYTES);
@@ -72,7 +72,6 @@ int wecom_crypto_create(const char *token, const char *aes_key, const char *rece
 
 	if (!c)
 		return err_set(err, -ENOMEM, "out of memory");
-	buf_init(&c->scratch, MAX_BYTES);
 	if (!*token || text_copy(c->token, sizeof(c->token), token) < 0)
 		rc = err_set(err, SW_ECONF, "the callback's token must have 1 to %d characters",
 			MAX_TOKEN);
@@ -95,9 +94,6 @@ void wecom_crypto_destroy(struct wecom_crypto *c)
 {
 	if (!c)
 		return;
-	if (c->scratch.data)
-		OPENSSL_cleanse(c->scratch.data, c->scratch.cap);
-	buf_fini(&c->scratch);
 	EVP_CIPHER_CTX_free(c->encrypt);
 	EVP_CIPHER_CTX_free(c->decrypt);
 	EVP_MD_CTX_free(c->digest);
@@ -180,50 +176,66 @@ static int take_message(struct wecom_crypto *c, const uint8_t *plain, size_t pad
 	return buf_add(out, plain + HEAD_BYTES, (size_t)msg_len);
 }
 
+/*
+ * Base64 into SCRATCH. EVP_DecodeBlock() is three times as fast as a decoder that looks at each character, but
+ * reads '=' as a zero anywhere and counts it: what it may not see is refused before. The number of bytes, 0: no
+ * base64.
+ */
+static size_t decode(struct wecom_crypto *c, const char *encrypt)
+{
+	size_t len = strlen(encrypt);
+	size_t body = strspn(encrypt, BASE64_DIGITS);
+	size_t pad = len - body;
+
+	if (len == 0 || len % 4 != 0 || len > sizeof(c->scratch) || pad > 2 ||
+		strspn(encrypt + body, "=") != pad)
+		return 0;
+	if (EVP_DecodeBlock(c->scratch, (const uint8_t *)encrypt, (int)len) < 0)
+		return 0;
+	return len / 4 * 3 - pad;
+}
+
 int wecom_crypto_decrypt(
 	struct wecom_crypto *c, const char *encrypt, struct buf *out, struct sw_err *err)
 {
-	uint8_t *data;
+	size_t len = decode(c, encrypt);
+	uint8_t *data = c->scratch;
 	int n = 0, rest = 0;
 
-	buf_reset(&c->scratch);
-	if (id_unbase64(&c->scratch, encrypt, strlen(encrypt), true) < 0)
+	if (len == 0)
 		return err_set(err, SW_ECRYPTO, "no base64");
-	if (c->scratch.len == 0 || c->scratch.len % BLOCK != 0)
+	if (len % BLOCK != 0)
 		return err_set(err, SW_ECRYPTO, "cipher text is no multiple of %d bytes", BLOCK);
-	data = (uint8_t *)c->scratch.data;
 	/* CBC may be decrypted in place; without OpenSSL's padding as many bytes come out as went in. */
 	if (EVP_DecryptInit_ex2(c->decrypt, NULL, NULL, c->key, NULL) != 1 ||
 		EVP_CIPHER_CTX_set_padding(c->decrypt, 0) != 1 ||
-		EVP_DecryptUpdate(c->decrypt, data, &n, data, (int)c->scratch.len) != 1 ||
-		EVP_DecryptFinal_ex(c->decrypt, data + n, &rest) != 1 ||
-		(size_t)(n + rest) != c->scratch.len)
+		EVP_DecryptUpdate(c->decrypt, data, &n, data, (int)len) != 1 ||
+		EVP_DecryptFinal_ex(c->decrypt, data + n, &rest) != 1 || (size_t)(n + rest) != len)
 		return err_set(err, SW_ECRYPTO, "cannot be decrypted");
-	return take_message(c, data, c->scratch.len, out, err);
+	return take_message(c, data, len, out, err);
 }
 
 int wecom_crypto_encrypt(struct wecom_crypto *c, const uint8_t random[WECOM_RANDOM_BYTES],
 	const void *msg, size_t len, struct buf *out)
 {
-	size_t pad = BLOCK - (HEAD_BYTES + len + strlen(c->receive_id)) % BLOCK;
 	const uint8_t be[4] = {
 		(uint8_t)(len >> 24), (uint8_t)(len >> 16), (uint8_t)(len >> 8), (uint8_t)len};
-	uint8_t *data;
+	size_t id_len = strlen(c->receive_id), pad, plain;
+	uint8_t *data = c->scratch;
 	int n = 0, rest = 0;
 
-	buf_reset(&c->scratch);
-	(void)buf_add(&c->scratch, random, WECOM_RANDOM_BYTES);
-	(void)buf_add(&c->scratch, be, sizeof(be));
-	(void)buf_add(&c->scratch, msg, len);
-	(void)buf_adds(&c->scratch, c->receive_id);
-	for (size_t i = 0; i < pad; i++)
-		(void)buf_addc(&c->scratch, (char)pad);
-	if (c->scratch.error)
-		return c->scratch.error;
-	data = (uint8_t *)c->scratch.data;
+	if (len > sizeof(c->scratch) - HEAD_BYTES - MAX_RECEIVE_ID - BLOCK)
+		return SW_ELIMIT;
+	plain = HEAD_BYTES + len + id_len;
+	pad = BLOCK - plain % BLOCK;
+	memcpy(data, random, WECOM_RANDOM_BYTES);
+	memcpy(data + WECOM_RANDOM_BYTES, be, sizeof(be));
+	memcpy(data + HEAD_BYTES, msg, len);
+	memcpy(data + HEAD_BYTES + len, c->receive_id, id_len);
+	memset(data + plain, (int)pad, pad);
 	if (EVP_EncryptInit_ex2(c->encrypt, NULL, NULL, c->key, NULL) != 1 ||
 		EVP_CIPHER_CTX_set_padding(c->encrypt, 0) != 1 ||
-		EVP_EncryptUpdate(c->encrypt, data, &n, data, (int)c->scratch.len) != 1 ||
+		EVP_EncryptUpdate(c->encrypt, data, &n, data, (int)(plain + pad)) != 1 ||
 		EVP_EncryptFinal_ex(c->encrypt, data + n, &rest) != 1)
 		return SW_ECRYPTO;
 	return id_base64(out, data, (size_t)(n + rest));

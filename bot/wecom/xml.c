@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "bot/wecom/xml.h"
+#include "core/base/id.h"
 
 struct wecom_xml {
 	XML_Parser parser;
@@ -16,7 +17,8 @@ struct wecom_xml {
 	struct wecom_xml_want *current; /* the wanted element we are in, NULL: none */
 	unsigned depth, elements;
 	size_t text_bytes;
-	const char *why; /* NULL: nothing wrong so far */
+	const char *why;    /* NULL: nothing wrong so far */
+	unsigned long salt; /* of expat's hash tables: it would draw one for each document */
 };
 
 static void stop(struct wecom_xml *x, const char *why)
@@ -93,6 +95,7 @@ int wecom_xml_create(struct wecom_xml **ret)
 		free(x);
 		return -ENOMEM;
 	}
+	id_random_bytes((uint8_t *)&x->salt, sizeof(x->salt));
 	*ret = x;
 	return 0;
 }
@@ -122,7 +125,8 @@ int wecom_xml_read(struct wecom_xml *x, const char *doc, size_t len, struct weco
 	}
 	if (len > INT32_MAX)
 		return err_set(err, SW_EPROTO, "xml: too long");
-	(void)XML_ParserReset(x->parser, "UTF-8"); /* also forgets the handlers */
+	(void)XML_ParserReset(x->parser, "UTF-8"); /* also forgets the handlers and the salt */
+	(void)XML_SetHashSalt(x->parser, x->salt | 1);
 	XML_SetUserData(x->parser, x);
 	XML_SetElementHandler(x->parser, on_start, on_end);
 	XML_SetCharacterDataHandler(x->parser, on_text);

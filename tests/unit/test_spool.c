@@ -153,12 +153,12 @@ static void unacknowledged_events_come_back_after_a_restart(void **state)
 	for (int i = 1; i <= 3; i++)
 		assert_int_equal(add(s, i), 0);
 	assert_true(run_until_count(loop, &answers, 3, 5000));
-	item = spool_ack(s, two.id, NOW);
+	item = spool_ack(s, two.id);
 	assert_non_null(item);
 	spool_settled(s, item);
-	assert_null(spool_ack(s, two.id, NOW));
-	assert_null(spool_ack(s, "0123456789abcdef0123456789abcdef", NOW));
-	assert_null(spool_ack(s, "no id", NOW));
+	assert_null(spool_ack(s, two.id));
+	assert_null(spool_ack(s, "0123456789abcdef0123456789abcdef"));
+	assert_null(spool_ack(s, "no id"));
 	close_it(s);
 	s = reopen("restart.log");
 	assert_int_equal(spool_unacked(s), 2);
@@ -222,7 +222,7 @@ static void replay_brings_acknowledged_ones_too(void **state)
 	assert_true(run_until_count(loop, &answers, 200, 5000));
 	for (int i = 1; i <= 200; i++) {
 		struct wire_in in = event(i);
-		struct relay_item *item = spool_ack(s, in.id, NOW);
+		struct relay_item *item = spool_ack(s, in.id);
 
 		assert_non_null(item);
 		spool_settled(s, item);
