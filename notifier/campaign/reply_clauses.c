@@ -249,7 +249,8 @@ void read_question(struct reader *rd, const struct reply_kinds *has)
 		{W_QUOTA, "quota", "R-QUOTA"}, {W_DEADLINE, "deadline", "R-DEADLINE"},
 		{W_WHEN, "deadline", "R-DEADLINE"}, {W_EXTEND, "deadline", "R-DEADLINE"},
 		{W_COMPLETE, "progress", "R-PROGRESS"}, {W_ARRIVED, "progress", "R-PROGRESS"},
-		{W_ACK, "progress", "R-PROGRESS"}, {W_MATERIALS, "materials", "R-MATERIAL-LIST"}};
+		{W_ACK, "progress", "R-PROGRESS"}, {W_MATERIALS, "materials", "R-MATERIAL-LIST"},
+		{W_ITEM, "materials", "R-MATERIAL-LIST"}, {W_DATE, "deadline", "R-DEADLINE"}};
 	const char *what = "progress", *reply = "R-PROGRESS";
 	struct reply_act *act;
 	bool table = false;
@@ -386,12 +387,21 @@ static void find_tracking(
 {
 	for (size_t i = cl->from; i < cl->to; i++) {
 		const struct reply_token *tok = &rd->t->items[i];
+		const struct reply_token *before = i > cl->from + 1 ? &rd->t->items[i - 2] : NULL;
 		bool digits = tok->kind == W_NUMBER && tok->len >= 8;
 
 		if ((tok->kind == W_LATIN || digits) && tok->len >= 8 &&
 			tok->len < sizeof(act->tracking)) {
-			memcpy(act->tracking, rd->t->s + tok->at, tok->len);
-			act->tracking[tok->len] = '\0';
+			size_t n = 0;
+
+			/* SF 0000000001 is one number. */
+			if (digits && before && before->kind == W_LATIN && before->len <= 4 &&
+				before->len + tok->len < (int)sizeof(act->tracking)) {
+				n = before->len;
+				memcpy(act->tracking, rd->t->s + before->at, n);
+			}
+			memcpy(act->tracking + n, rd->t->s + tok->at, tok->len);
+			act->tracking[n + tok->len] = '\0';
 			return;
 		}
 	}
@@ -406,10 +416,8 @@ static bool is_done(const struct reader *rd, const struct reply_clause *cl)
 		if ((tok->kind == W_SENT && tok->value >= SENT_POST) ||
 			token_is(tok, W_VERB, VERB_DONE) || tok->kind == W_ARRIVED)
 			return true;
-		if (tok->kind == W_ALREADY && !strncmp(rd->t->s + tok->at, "已", 3))
-			return true;
 	}
-	return false;
+	return clause_says_done(rd, cl);
 }
 
 static bool by_post(const struct reader *rd, const struct reply_clause *cl)
@@ -557,7 +565,8 @@ static bool continue_discipline(struct reader *rd, const struct reply_clause *cl
 		return true;
 	}
 	if (clause_has(cl, W_PROBLEM) && clause_only(cl, wrong)) {
-		rd->out[rd->last] = (struct reply_outcome){REPLY_ASK, "R-NOT-UNDERSTOOD"};
+		reader_drop_act(rd, (size_t)rd->last);
+		reader_issue(rd, REPLY_ASK, "R-NOT-UNDERSTOOD", NULL);
 		return true;
 	}
 	return false;
@@ -566,7 +575,6 @@ static bool continue_discipline(struct reader *rd, const struct reply_clause *cl
 bool rule_continuation(struct reader *rd, const struct reply_clause *cl)
 {
 	static const uint8_t tracking[] = {W_COURIER, W_LATIN, W_NUMBER, W_OTHER, W_KINDS};
-	static const uint8_t quiet[] = {W_NO_OBJECTION, W_KINDS};
 	struct reply_act *act;
 
 	if (rd->last < 0)
@@ -583,12 +591,7 @@ bool rule_continuation(struct reader *rd, const struct reply_clause *cl)
 	case ACT_DISCIPLINE:
 		return !strcmp(act->state, "cleared") && continue_discipline(rd, cl);
 	case ACT_NOTICE:
-		if (strcmp(act->state, "ended") != 0 || !clause_has(cl, W_NO_OBJECTION) ||
-			!clause_only(cl, quiet))
-			return false;
-		act->has_objections = true;
-		act->objections = 0;
-		return true;
+		return continue_notice(rd, cl, act);
 	default:
 		return false;
 	}

@@ -19,7 +19,8 @@ struct tally {
 	int pending;      /* the category named before the number, -1 */
 	bool slash;       /* between two bare numbers */
 	bool is_bad, is_range, is_negative;
-	bool is_typed_wrong, is_inferred, is_delta, is_forecast, is_received, has_verb, is_today;
+	bool is_typed_wrong, is_inferred, is_delta, is_forecast, is_received, has_verb, is_today,
+		is_respective;
 };
 
 static void place(struct tally *t, int category, int value)
@@ -135,9 +136,17 @@ static size_t take_measured(const struct reader *rd, const struct reply_clause *
 	return measure + 1;
 }
 
+/* The 三 of 张三: a Han numeral behind a character nobody knows. */
+static bool is_in_name(const struct reader *rd, const struct reply_clause *cl, size_t i)
+{
+	char c = rd->t->s[rd->t->items[i].at];
+
+	return (c < '0' || c > '9') && token(rd, cl, i - 1)->kind == W_OTHER;
+}
+
 /* Returns the first token not used. */
 static size_t take_number(
-	const struct reader *rd, const struct reply_clause *cl, size_t i, struct tally *t)
+	struct reader *rd, const struct reply_clause *cl, size_t i, struct tally *t)
 {
 	size_t next = clause_next(rd, cl, i), after;
 	int value = rd->t->items[i].value;
@@ -164,7 +173,7 @@ static size_t take_number(
 		return next; /* counts something else */
 	case W_CATEGORY:
 		after = clause_next(rd, cl, next);
-		if (token(rd, cl, after)->kind != W_NUMBER && t->pending < 0) {
+		if ((token(rd, cl, after)->kind != W_NUMBER || next == i + 1) && t->pending < 0) {
 			place(t, rd->t->items[next].value, value);
 			t->is_inferred = true;
 			return next + 1;
@@ -176,16 +185,30 @@ static size_t take_number(
 	if (t->pending >= 0) {
 		place(t, t->pending, value);
 		t->is_inferred = true;
-	} else
+	} else if (is_in_name(rd, cl, i))
+		rd->has_junk = true;
+	else
 		take_bare(rd, i, value, t);
 	return i + 1;
 }
 
 /* ---- the words around them ---- */
 
+/* 工作者、好邻居分别2名、6户: the one named before is not what the first number counts. */
+static bool says_respectively(const struct reader *rd, const struct reply_clause *cl)
+{
+	for (size_t i = cl->from; i < cl->to; i++) {
+		if (!strncmp(rd->t->s + rd->t->items[i].at, "分别", 6))
+			return true;
+	}
+	return false;
+}
+
 static void take_category(
 	const struct reader *rd, const struct reply_clause *cl, size_t i, struct tally *t)
 {
+	if (t->is_respective)
+		return;
 	/* 工作者和好邻居共2名6户: both were named for what follows. */
 	for (size_t k = i + 1; k < cl->to; k++) {
 		if (rd->t->items[k].kind == W_NUMBER)
@@ -213,7 +236,7 @@ static void take_date(struct reader *rd, const struct reply_clause *cl, size_t i
 
 	for (size_t k = cl->from; k < cl->to; k++)
 		done = done || token_is(&rd->t->items[k], W_VERB, VERB_DONE) ||
-		       rd->t->items[k].kind == W_ALREADY;
+		       token_is(&rd->t->items[k], W_ALREADY, ALREADY_DONE);
 	if (done && d->is_valid && civil_cmp(d->day, rd->today) <= 0)
 		return;
 	if (d->is_valid && clause_has(cl, W_VERB) && civil_cmp(d->day, rd->today) == 0)
@@ -241,6 +264,8 @@ static void take_word(struct reader *rd, const struct reply_clause *cl, size_t i
 		t->is_typed_wrong = t->is_typed_wrong || (tok->flags & TYPED_WRONG);
 		break;
 	case W_DELTA:
+		if (count_said(t) > 0)
+			t->is_bad = true; /* 报2人又报1户 */
 		t->is_delta = true;
 		break;
 	case W_FORECAST:
@@ -318,7 +343,7 @@ static bool assign(const struct reader *rd, struct tally *t, const int *values, 
 {
 	size_t said = count_said(t), n_categories = rd->c->n_categories, k = 0;
 
-	if (said + n != n_categories || (said > 0 && n != 1))
+	if (said + n != n_categories)
 		return false;
 	for (size_t i = 0; i < n_categories; i++) {
 		if (t->counts[i] < 0)
@@ -431,6 +456,10 @@ static bool read_counts(struct reader *rd, const struct reply_clause *cl, size_t
 
 	for (size_t i = 0; i < DEF_MAX_CATEGORIES; i++)
 		t.counts[i] = -1;
+	if (t.pending >= 0 && says_respectively(rd, cl)) {
+		t.is_respective = true;
+		t.pending = -1;
+	}
 	rd->category = -1;
 	walk(rd, cl, from, &t);
 	if (count_said(&t) == 0 && t.n_bare == 0 && t.n_vague == 0)
@@ -460,9 +489,15 @@ static bool read_counts(struct reader *rd, const struct reply_clause *cl, size_t
 
 bool rule_counts(struct reader *rd, const struct reply_clause *cl)
 {
-	static const uint8_t subject[] = {W_CATEGORY, W_VERB, W_KINDS};
+	static const uint8_t subject[] = {W_CATEGORY, W_VERB, W_KINDS},
+			     verb[] = {W_VERB, W_END, W_KINDS};
 
 	if (!clause_has(cl, W_NUMBER)) {
+		/* 报了，2人6户: what was reported comes next, or is asked for. */
+		if (clause_has(cl, W_VERB) && clause_only(cl, verb)) {
+			rd->has_report_verb = true;
+			return true;
+		}
 		if (!clause_has(cl, W_CATEGORY) || !clause_only(cl, subject))
 			return false;
 		rd->category = rd->category < 0 ? single_category(clause_categories(rd, cl)) : -1;

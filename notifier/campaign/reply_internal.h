@@ -125,6 +125,7 @@ extern const struct reply_word_group reply_words[];
 extern const size_t reply_words_n;
 
 /* Values of function words. */
+enum { ALREADY_ALL, ALREADY_DONE };                       /* 都; 已 */
 enum { VERB_BARE, VERB_DONE };                            /* 报送; 已报 */
 enum { SENT_BARE_POST, SENT_BARE, SENT_POST, SENT_DONE }; /* 寄; 发; 已寄出; 已发 */
 enum { ACK_WEAK, ACK_WORD, ACK_RECEIVED };                /* 好 (alone only); 明白; 收到 */
@@ -190,7 +191,8 @@ struct reader {
 	int category;       /* named by a clause of its own: 工作者，2名; -1: none */
 	int unit;           /* a subordinate unit the counts are of, -1: the sender's own */
 	int last;           /* act of the clause before, -1: none */
-	int gap_mask;       /* categories of a list by number that may go on, -1: none */
+	size_t items_from; /* token where a list of items began that its verb has not ended: 照片、推荐表齐了; SIZE_MAX */
+	int gap_mask;      /* categories of a list by number that may go on, -1: none */
 };
 
 /* NULL when there are too many (the message is then asked back). */
@@ -201,6 +203,7 @@ void reader_flag(struct reader *rd, const char *flag);
 /* Copies a word into a field of an act; one that does not fit leaves it empty. */
 void reader_word(char *field, size_t size, const char *word);
 void reader_drop_act(struct reader *rd, size_t i);
+void reader_unflag(struct reader *rd, const char *flag);
 
 static inline bool clause_has(const struct reply_clause *cl, enum reply_kind kind)
 {
@@ -209,6 +212,8 @@ static inline bool clause_has(const struct reply_clause *cl, enum reply_kind kin
 /* The first token of KIND in the clause, NULL. */
 const struct reply_token *clause_find(
 	const struct reader *rd, const struct reply_clause *cl, enum reply_kind kind);
+/* Says the clause 已, in whatever word? */
+bool clause_says_done(const struct reader *rd, const struct reply_clause *cl);
 /* The next token after I that is no blank, or CL->to. */
 size_t clause_next(const struct reader *rd, const struct reply_clause *cl, size_t i);
 /* Has the clause no other kinds than these (W_KINDS-ended) and blanks, fillers, courtesy? */
@@ -229,6 +234,8 @@ bool rule_question(struct reader *rd, const struct reply_clause *cl);
 /* One query act for the kinds of words in HAS. */
 void read_question(struct reader *rd, const struct reply_kinds *has);
 bool rule_notice(struct reader *rd, const struct reply_clause *cl);
+/* 8月12日开始公示，8月18日结束: the end comes in a clause of its own. */
+bool continue_notice(struct reader *rd, const struct reply_clause *cl, struct reply_act *act);
 bool rule_discipline(struct reader *rd, const struct reply_clause *cl);
 bool rule_plan(struct reader *rd, const struct reply_clause *cl);
 bool rule_submitted(struct reader *rd, const struct reply_clause *cl);

@@ -251,7 +251,7 @@ static void push(struct lexer *lx, enum reply_kind kind, int value, size_t at, s
 	t->items[t->n++] =
 		(struct reply_token){(uint8_t)kind, 0, (int16_t)value, (uint16_t)at, (uint16_t)len};
 	if (kind != W_BLANK) {
-		lx->after_number = kind == W_NUMBER;
+		lx->after_number = kind == W_NUMBER || kind == W_ORDINAL;
 		lx->clause_begins = kind == W_SEP || (kind == W_UNIT && lx->clause_begins) ||
 				    (lx->clause_begins && kind == W_PUNCT);
 	}

@@ -62,8 +62,14 @@ static struct reply_act *materials_act(struct reader *rd, const char *state, int
 static void read_items(
 	struct reader *rd, const struct reply_clause *cl, const char *state, int mask)
 {
-	size_t n_before = rd->r->n_acts;
+	size_t n_before = rd->r->n_acts,
+	       from = rd->items_from < cl->from ? rd->items_from : cl->from;
 
+	rd->items_from = SIZE_MAX;
+	for (size_t i = from; i < cl->from; i++) {
+		if (rd->t->items[i].kind == W_CATEGORY)
+			mask |= 1 << rd->t->items[i].value;
+	}
 	for (int category = -1; category < (int)rd->c->n_categories; category++) {
 		struct reply_act *act;
 		bool for_all = mask == 0 || mask == all_categories(rd->c);
@@ -73,7 +79,7 @@ static void read_items(
 		act = materials_act(rd, state, category, REPLY_APPLY, "R-MATERIALS");
 		if (!act)
 			return;
-		for (size_t i = cl->from; i < cl->to; i++) {
+		for (size_t i = from; i < cl->to; i++) {
 			const struct reply_token *tok = &rd->t->items[i];
 
 			if (tok->kind == W_ITEM && !add_item(rd->c, act, category, tok->value)) {
@@ -101,14 +107,22 @@ static bool is_item_number(const struct reader *rd, const struct reply_clause *c
 static bool collect_numbers(struct reader *rd, const struct reply_clause *cl,
 	const struct def_category *cat, struct reply_act *act)
 {
-	for (size_t i = cl->from; i < cl->to; i++) {
-		int v = rd->t->items[i].value;
+	bool range = false;
+	int last = 0;
 
+	for (size_t i = cl->from; i < cl->to; i++) {
+		const struct reply_token *tok = &rd->t->items[i];
+
+		range = range || tok->kind == W_TO || token_is(tok, W_PUNCT, '-') ||
+			token_is(tok, W_PUNCT, '~');
 		if (!is_item_number(rd, cl, i))
 			continue;
-		if (v < 1 || v > (int)cat->n_materials)
+		if (tok->value < 1 || tok->value > (int)cat->n_materials)
 			return false;
-		put_item(act, cat->materials[v - 1]);
+		for (int v = range && last > 0 ? last + 1 : tok->value; v <= tok->value; v++)
+			put_item(act, cat->materials[v - 1]);
+		last = tok->value;
+		range = false;
 	}
 	return true;
 }
@@ -282,10 +296,21 @@ static bool continues(struct reader *rd, const struct reply_clause *cl)
 bool rule_materials(struct reader *rd, const struct reply_clause *cl)
 {
 	static const uint8_t alone[] = {W_COMPLETE, W_CATEGORY, W_KINDS};
+	static const uint8_t items[] = {W_ITEM, W_CATEGORY, W_KINDS};
+	static const uint8_t underway[] = {W_MATERIALS, W_ITEM, W_CATEGORY, W_HEDGE, W_KINDS};
 	int mask = clause_categories(rd, cl);
 
 	if (continues(rd, cl))
 		return true;
+	if (clause_has(cl, W_ITEM) && clause_only(cl, items)) {
+		if (rd->items_from == SIZE_MAX)
+			rd->items_from = cl->from;
+		return true;
+	}
+	if ((clause_has(cl, W_HEDGE) || clause_has(cl, W_PROMISE)) && clause_only(cl, underway)) {
+		rd->has_promise = true; /* 材料正在准备 */
+		return true;
+	}
 	rd->gap_mask = -1;
 	if (clause_has(cl, W_GAP) && !clause_has(cl, W_VERB))
 		return read_gap(rd, cl, mask);

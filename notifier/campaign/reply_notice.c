@@ -50,6 +50,19 @@ static void inherit_month(struct reply_date *d, const struct reply_date *from)
 	d->is_valid = civil_valid(d->day);
 }
 
+/* The 12 of 12-18号 */
+static bool opens_range(const struct reader *rd, const struct reply_clause *cl, size_t i)
+{
+	size_t mark = clause_next(rd, cl, i), end;
+
+	if (rd->t->items[i].kind != W_NUMBER || mark == cl->to ||
+		!is_range_mark(&rd->t->items[mark]))
+		return false;
+	end = clause_next(rd, cl, mark);
+	return end < cl->to && rd->t->items[end].kind == W_DATE &&
+	       !token_date(rd, &rd->t->items[end])->has_month;
+}
+
 static struct span read_span(const struct reader *rd, const struct reply_clause *cl)
 {
 	struct span sp = {.n = 0};
@@ -63,7 +76,8 @@ static struct span read_span(const struct reader *rd, const struct reply_clause 
 			mark = true;
 			continue;
 		}
-		if ((tok->kind == W_DATE || (mark && sp.n == 1)) && day_of(rd, tok, &d)) {
+		if ((tok->kind == W_DATE || (mark && sp.n == 1) || opens_range(rd, cl, i)) &&
+			day_of(rd, tok, &d)) {
 			if (sp.n == 0)
 				sp.only_end = mark;
 			if (sp.n == 1) {
@@ -258,6 +272,42 @@ bool rule_notice(struct reader *rd, const struct reply_clause *cl)
 	return true;
 }
 
+bool continue_notice(struct reader *rd, const struct reply_clause *cl, struct reply_act *act)
+{
+	static const uint8_t quiet[] = {W_NO_OBJECTION, W_KINDS};
+	static const uint8_t ending[] = {W_DATE, W_END, W_TO, W_NOTICE, W_KINDS};
+	static const uint8_t over[] = {W_END, W_NOTICE, W_KINDS},
+			     length[] = {W_NUMBER, W_COUNTER, W_KINDS};
+	struct reply_date start = {.day = act->start, .is_valid = true, .has_month = true};
+	struct span sp;
+
+	if (!strcmp(act->state, "ended") && clause_has(cl, W_NO_OBJECTION) &&
+		clause_only(cl, quiet)) {
+		act->has_objections = true;
+		act->objections = 0;
+		return true;
+	}
+	if (!strcmp(act->state, "ended") && clause_has(cl, W_END) && clause_only(cl, over)) {
+		rd->out[rd->last] = (struct reply_outcome){REPLY_APPLY, "R-NOTICE-ENDED"};
+		return true;
+	}
+	if (clause_has(cl, W_COUNTER) && clause_only(cl, length))
+		return true; /* 共5个工作日 */
+	if (strcmp(act->state, "running") != 0 || act->end.year || !act->start.year ||
+		!clause_has(cl, W_DATE) || !(clause_has(cl, W_END) || clause_has(cl, W_TO)) ||
+		!clause_only(cl, ending))
+		return false;
+	sp = read_span(rd, cl);
+	if (sp.n != 1)
+		return false;
+	inherit_month(&sp.days[0], &start);
+	sp = (struct span){.days = {start, sp.days[0]}, .n = 2, .is_range = true};
+	reader_drop_act(rd, (size_t)rd->last);
+	reader_unflag(rd, "END_MISSING");
+	read_running(rd, &sp);
+	return true;
+}
+
 /* ---- plans and extensions ---- */
 
 static struct civil deadline_day(const struct campaign *c)
@@ -336,17 +386,6 @@ static bool as_of(const struct reader *rd, const struct reply_clause *cl, size_t
 				       !strncmp(rd->t->s + rd->t->items[i - 1].at, "截止", 6));
 }
 
-static bool says_already(const struct reader *rd, const struct reply_clause *cl)
-{
-	for (size_t i = cl->from; i < cl->to; i++) {
-		const struct reply_token *tok = &rd->t->items[i];
-
-		if (tok->kind == W_ALREADY && !strncmp(rd->t->s + tok->at, "已", 3))
-			return true;
-	}
-	return false;
-}
-
 static bool read_delay(struct reader *rd, const struct reply_clause *cl)
 {
 	const struct reply_date *last = NULL;
@@ -376,15 +415,19 @@ bool rule_plan(struct reader *rd, const struct reply_clause *cl)
 	d = token_date(rd, tok);
 	day = (size_t)(tok - rd->t->items);
 	doing = find_doing(rd, cl, day + 1, &done);
-	done = done || says_already(rd, cl);
+	done = done || clause_says_done(rd, cl);
 	if (doing == cl->to && find_doing(rd, cl, cl->from, &done) < cl->to &&
 		clause_has(cl, W_BEFORE))
 		doing = day; /* 报送在18日前 */
+	/* 8月5日寄出, 8月5日报2人6户: what was done then is for the rules that follow. */
+	if (doing < cl->to && !clause_has(cl, W_BEFORE) && civil_cmp(d->day, rd->today) < 0 &&
+		d->is_valid && d->has_month && (counts || clause_has(cl, W_SENT)))
+		return false;
 	if (as_of(rd, cl, day) || (done && d->is_valid && civil_cmp(d->day, rd->today) <= 0))
 		return false;
 	if (doing == cl->to && counts)
 		return false;
-	if (doing < cl->to && !done) {
+	if (doing < cl->to && !done && !clause_has(cl, W_ITEM)) {
 		/* 今天报2人6户 is more likely the report than the plan. */
 		if (counts && !clause_has(cl, W_BEFORE) && civil_cmp(d->day, rd->today) == 0)
 			return false;

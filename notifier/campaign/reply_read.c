@@ -75,6 +75,19 @@ struct reply_act *reader_act(
 	return act;
 }
 
+void reader_unflag(struct reader *rd, const char *flag)
+{
+	struct reply_reading *r = rd->r;
+
+	for (size_t i = 0; i < r->n_flags; i++) {
+		if (strcmp(r->flags[i], flag) != 0)
+			continue;
+		memmove(r->flags[i], r->flags[i + 1], (r->n_flags - i - 1) * sizeof(r->flags[0]));
+		r->n_flags--;
+		return;
+	}
+}
+
 void reader_word(char *field, size_t size, const char *word)
 {
 	if (text_copy(field, size, word) < 0)
@@ -123,6 +136,15 @@ const struct reply_token *clause_find(
 			return &rd->t->items[i];
 	}
 	return NULL;
+}
+
+bool clause_says_done(const struct reader *rd, const struct reply_clause *cl)
+{
+	for (size_t i = cl->from; clause_has(cl, W_ALREADY) && i < cl->to; i++) {
+		if (token_is(&rd->t->items[i], W_ALREADY, ALREADY_DONE))
+			return true;
+	}
+	return false;
 }
 
 size_t clause_next(const struct reader *rd, const struct reply_clause *cl, size_t i)
@@ -407,6 +429,22 @@ static bool read_whole_question(struct reader *rd)
 
 /* ---- clauses ---- */
 
+/* 我是民政局的小王, 现将材料报上: how a letter begins. */
+static bool introduces(const struct reader *rd, const struct reply_clause *cl)
+{
+	size_t i = cl->from;
+	const char *s;
+
+	while (i < cl->to && rd->t->items[i].kind == W_BLANK)
+		i++;
+	if (i == cl->to || rd->t->items[i].kind != W_COURTESY || clause_has(cl, W_NUMBER) ||
+		clause_has(cl, W_NEG) || clause_has(cl, W_CONTACT))
+		return false;
+	s = rd->t->s + rd->t->items[i].at;
+	return text_starts(s, "现将") || text_starts(s, "现就") ||
+	       (text_starts(s, "我是") && !clause_has(cl, W_VERB));
+}
+
 static void read_clause(struct reader *rd, const struct reply_clause *cl)
 {
 	static const uint8_t none[] = {W_KINDS};
@@ -416,6 +454,8 @@ static void read_clause(struct reader *rd, const struct reply_clause *cl)
 		rule_notice, rule_discipline, rule_plan, rule_submitted, rule_status,
 		rule_materials, rule_counts, rule_ack};
 
+	size_t items_from = rd->items_from;
+
 	if (clause_only(cl, none)) {
 		rd->has_courtesy =
 			rd->has_courtesy || clause_has(cl, W_COURTESY) || clause_has(cl, W_EMOJI);
@@ -423,11 +463,20 @@ static void read_clause(struct reader *rd, const struct reply_clause *cl)
 		/* A subject on its own belongs to what follows; words that say nothing are dropped. */
 		return;
 	}
+	if (introduces(rd, cl)) {
+		rd->has_courtesy = true;
+		return;
+	}
 	if (clause_has(cl, W_ASIDE))
 		rd->has_junk = true; /* 材料齐了（照片除外） */
 	for (size_t i = 0; i < ARRAY_LEN(rules); i++) {
-		if (rules[i](rd, cl))
-			return;
+		if (!rules[i](rd, cl))
+			continue;
+		if (items_from != SIZE_MAX && rd->items_from == items_from) {
+			rd->has_junk = true; /* items of which nothing was said */
+			rd->items_from = SIZE_MAX;
+		}
+		return;
 	}
 	if (clause_only(cl, fine))
 		rd->has_promise = true;
@@ -607,7 +656,8 @@ void reply_read(const struct campaign *c, const struct reply_context *ctx, const
 		.category = -1,
 		.unit = -1,
 		.last = -1,
-		.gap_mask = -1};
+		.gap_mask = -1,
+		.items_from = SIZE_MAX};
 	struct reply_text norm;
 	struct reply_tokens tokens;
 	char bare[64]; /* the longest word that is a whole message is far shorter */
