@@ -444,7 +444,7 @@ struct relay_item *attempts_decide(struct attempts *a, const struct wire_verdict
 	decide(t, v);
 	/* Not written: after a restart it is "unknown", which is still no lie. */
 	if (write_verdict(a, v) < 0)
-		LOG_WARN("verdict_not_written", "msg=%s attempt=%d", v->mid, v->attempt);
+		LOG_WARN("verdict_not_written", "mid=%s attempt=%d", v->mid, v->attempt);
 	return &t->item;
 }
 

@@ -225,7 +225,7 @@ static void refuse(struct bridge *b, const struct wire_out *m, enum wire_verdict
 
 	memcpy(v.mid, m->mid, sizeof(v.mid));
 	wecom_verdict_set(&v, word, class, text, retry_after_ms);
-	LOG_WARN("message_refused", "msg=%s attempt=%d chan=%s route=%s verdict=%s class=%s",
+	LOG_WARN("message_refused", "mid=%s attempt=%d chan=%s route=%s verdict=%s class=%s",
 		m->mid, m->attempt, m->channel, m->route, wire_verdict_name(word), class);
 	bridge_verdict(b, m->channel, &v);
 }
@@ -307,7 +307,7 @@ static void answer_control(
 	(void)snprintf(m->text, sizeof(m->text), "%s", text);
 	b->controls[b->next_control] = *m;
 	b->next_control = (b->next_control + 1) % REMEMBERED_CONTROLS;
-	LOG_INFO("control_done", "op=%s route=%s msg=%s ok=%s n=%" PRId64 " err=%s", m->op,
+	LOG_INFO("control_done", "op=%s route=%s mid=%s ok=%s n=%" PRId64 " err=%s", m->op,
 		m->route, m->mid, ok ? "yes" : "no", n, text);
 	send_control_ack(b, m);
 }

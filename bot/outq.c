@@ -218,7 +218,7 @@ static void give_verdict(struct entry *e, struct wire_verdict *v)
 	v->attempt = e->msg.attempt;
 	v->at_ms = loop_now_ms(q->loop);
 	LOG_INFO("message_verdict",
-		"msg=%s attempt=%d unit=%s chan=%s route=%s verdict=%s class=%s code=%s", v->mid,
+		"mid=%s attempt=%d unit=%s chan=%s route=%s verdict=%s class=%s code=%s", v->mid,
 		v->attempt, e->msg.unit, q->channel, q->route, wire_verdict_name(v->verdict),
 		v->class, v->code);
 	q->opts.on_verdict(q->opts.ctx, q->channel, v);
