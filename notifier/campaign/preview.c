@@ -1,0 +1,133 @@
+/*
+ * notifier/campaign/preview.c: headings through the same composition as real messages, lines and answers filled in
+ * by themselves.
+ */
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "core/base/text.h"
+#include "notifier/campaign/answer.h"
+#include "notifier/campaign/plan_internal.h"
+#include "notifier/campaign/preview.h"
+
+static bool is_top(const struct campaign *c, int unit)
+{
+	int tier = campaign_tier_of(c, unit);
+
+	return tier >= 0 && c->tiers[tier].parent < 0;
+}
+
+/* Is ID the row of a digest that stands for LINE? */
+static bool is_row_of(const char *id, const char *line)
+{
+	size_t n = strlen(line);
+
+	return n && !strncmp(id, line, n) && !strcmp(id + n, "-ROW");
+}
+
+/* ---- headings ---- */
+
+/* Points of all reminders that ID heads, about UNIT or, for the highest one, about all that report to it. */
+static size_t add_points(const struct campaign *c, const char *id, int unit, int64_t at_ms,
+	struct plan_point *ret, size_t max)
+{
+	size_t n = 0;
+
+	for (size_t i = 0; i < c->n_reminders; i++) {
+		const struct def_reminder *r = &c->reminders[i];
+
+		if (!r->supported || r->by_sms || strcmp(r->heading, id) != 0)
+			continue;
+		if (!is_top(c, unit) && n < max)
+			ret[n++] = (struct plan_point){
+				.reminder = (int)i, .unit = unit, .due_ms = at_ms};
+		for (size_t k = 0; is_top(c, unit) && k < c->units->n_reporting && n < max; k++)
+			ret[n++] = (struct plan_point){
+				.reminder = (int)i, .unit = c->units->order[k], .due_ms = at_ms};
+	}
+	return n;
+}
+
+static int preview_heading(const struct plan_input *in, const char *channel, int unit,
+	const struct plan_point *points, size_t n, struct buf *out, struct sw_err *err)
+{
+	struct plan_draft *d = calloc(1, sizeof(*d));
+	struct plan_message *m = calloc(1, sizeof(*m));
+	int rc = d && m ? 0 : -ENOMEM;
+
+	if (rc == 0) {
+		*d = (struct plan_draft){
+			.to = {.group_unit = !strcmp(channel, "robot") ? unit : -1, .contact = -1},
+			.unit = unit,
+			.is_digest = is_top(in->c, unit),
+			.nominal_ms = in->now_ms,
+			.n_points = n};
+		for (size_t i = 0; i < n; i++)
+			d->points[i] = &points[i];
+		rc = text_copy(d->to.channel, sizeof(d->to.channel), channel);
+	}
+	if (rc == 0)
+		rc = plan_compose(in, d, m, err);
+	if (rc == 0)
+		rc = buf_adds(out, m->text);
+	if (m)
+		free(m->text);
+	free(m);
+	free(d);
+	return rc;
+}
+
+/* ---- lines and answers ---- */
+
+static int preview_plain(const struct plan_input *in, const char *id, const char *channel, int unit,
+	struct buf *out, struct sw_err *err)
+{
+	struct answer_input answer = {.c = in->c,
+		.unit = unit,
+		.facts = unit >= 0 ? &in->facts[unit] : NULL,
+		.who = "（登记人）",
+		.now_ms = in->now_ms};
+	struct plan_vars vars = {0};
+	int rc = answer_vars(&answer, &vars);
+
+	if (rc == 0)
+		rc = plan_vars_set(&vars, "row", "1", false);
+	if (rc == 0)
+		rc = plan_vars_set(&vars, "more", "1", false);
+	if (rc == 0)
+		rc = plan_vars_set(&vars, "contacts_line", "（联系人）", false);
+	if (rc == 0)
+		rc = plan_vars_set(&vars, "lines", "", false);
+	if (rc == 0)
+		rc = plan_vars_set(&vars, "n_units", "1", false);
+	if (rc == 0)
+		rc = template_render(in->t, id, channel, vars.vars, vars.n, out, err);
+	plan_vars_fini(&vars);
+	return rc;
+}
+
+int preview_text(const struct plan_input *in, const char *id, const char *channel, int unit,
+	struct buf *out, struct sw_err *err)
+{
+	struct plan_point points[PLAN_MAX_POINTS];
+	size_t n;
+
+	if (!templates_has(in->t, id, channel))
+		return err_set(err, SW_ENOENT, "there is no template %s", id);
+	n = unit >= 0 ? add_points(in->c, id, unit, in->now_ms, points, ARRAY_LEN(points)) : 0;
+	return n ? preview_heading(in, channel, unit, points, n, out, err)
+		 : preview_plain(in, id, channel, unit, out, err);
+}
+
+int64_t preview_first_use_ms(const struct campaign *c, const struct plan *plan, const char *id)
+{
+	for (size_t i = 0; i < plan->n; i++) {
+		const struct def_reminder *r = &c->reminders[plan->points[i].reminder];
+
+		if (!strcmp(r->heading, id) || !strcmp(r->line_template, id) ||
+			is_row_of(id, r->line_template))
+			return plan->points[i].due_ms;
+	}
+	return plan->n ? plan->points[0].due_ms : 0;
+}
