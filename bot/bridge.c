@@ -14,6 +14,8 @@
 #include "core/io/timer.h"
 #include "core/wire/topic.h"
 
+#define STATUS_NOTIFIER "sw/v1/status/notifier/"
+
 /*
  * IN_FLIGHT: published and not acknowledged by the notifier, per relay. WINDOW: not acknowledged by the broker,
  * room for both relays and what else there is to say.
@@ -455,6 +457,17 @@ static void on_drain(void *ctx)
 	bridge_changed(b);
 }
 
+/* Who has just come may have missed what was published before: without this it would come after 30 s. */
+static void on_notifier(struct bridge *b, const void *payload, size_t len)
+{
+	struct wire_status m;
+
+	if (wire_status_decode(payload, len, &m, NULL) < 0 || !m.online)
+		return;
+	relay_connected(b->events);
+	relay_connected(b->verdicts);
+}
+
 static void on_message(void *ctx, const char *topic, const void *payload, size_t len, bool retained)
 {
 	struct bridge *b = ctx;
@@ -471,6 +484,9 @@ static void on_message(void *ctx, const char *topic, const void *payload, size_t
 			on_control(b, payload, len);
 	} else if (strcmp(topic, TOPIC_CLOCK) == 0) {
 		on_clock(b, payload, len);
+	} else if (topic_tail(topic, STATUS_NOTIFIER)) {
+		if (!retained) /* it was there before we were */
+			on_notifier(b, payload, len);
 	} else if (b->opts.on_other) {
 		b->opts.on_other(b->opts.ctx, topic, payload, len);
 	}
@@ -514,7 +530,8 @@ static void take_verdict(void *ctx, struct relay_item *item)
 /* The clock first: what is to be sent is judged by it. */
 static int subscribe_all(struct bridge *b)
 {
-	static const char *const filters[] = {TOPIC_OUT_ALL, TOPIC_CONTROL, TOPIC_ACK};
+	static const char *const filters[] = {
+		TOPIC_OUT_ALL, TOPIC_CONTROL, TOPIC_ACK, STATUS_NOTIFIER "+"};
 	int rc = b->opts.is_simulation ? mqtt_subscribe(b->mqtt, TOPIC_CLOCK) : 0;
 
 	for (size_t i = 0; rc == 0 && i < ARRAY_LEN(filters); i++)
