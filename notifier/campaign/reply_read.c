@@ -658,7 +658,7 @@ void reply_read(const struct campaign *c, const struct reply_context *ctx, const
 		.last = -1,
 		.gap_mask = -1,
 		.items_from = SIZE_MAX};
-	struct reply_text norm;
+	struct reply_text norm = {.len = 0};
 	struct reply_tokens tokens;
 	char bare[64]; /* the longest word that is a whole message is far shorter */
 

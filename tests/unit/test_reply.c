@@ -403,7 +403,7 @@ static void function_words_are_in_their_normal_form(void **state)
 	for (size_t i = 0; i < reply_words_n; i++) {
 		for (size_t k = 0; k < reply_words[i].n; k++) {
 			const char *word = reply_words[i].words[k];
-			struct reply_text text;
+			struct reply_text text = {.len = 0};
 
 			reply_normalise(word, strlen(word), &text);
 			assert_string_equal(text.s, word);
