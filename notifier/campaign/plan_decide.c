@@ -180,14 +180,14 @@ static enum plan_reason judge(const struct plan_input *in, const struct judged *
 	const struct def_reminder *r = reminder_of(in, j->point);
 	const struct unit_facts *f = &in->facts[j->point->unit];
 
-	if (r->by_sms && (!in->sms_available || !templates_has(in->t, r->heading, "sms")))
-		return PLAN_NO_CHANNEL;
 	if (!plan_condition_holds(in, j->point, j->at_ms, false))
 		return PLAN_CONDITION_FALSE;
 	if (!plan_condition_holds(in, j->point, j->at_ms, true))
 		return PLAN_PAUSED;
 	if (f->snoozed_until_ms > j->at_ms)
 		return PLAN_SNOOZED;
+	if (r->by_sms && (!in->sms_available || !templates_has(in->t, r->heading, "sms")))
+		return PLAN_NO_CHANNEL;
 	if (is_quiet(in->now_ms) || is_quiet(j->at_ms) ||
 		is_quiet(plan_spread_ms(in->c, j->point->unit, j->at_ms)))
 		return PLAN_QUIET_HOURS;

@@ -28,16 +28,29 @@ static bool is_row_of(const char *id, const char *line)
 
 /* ---- headings ---- */
 
-/* Points of all reminders that ID heads, about UNIT or, for the highest one, about all that report to it. */
+static bool falls_on(const struct campaign *c, size_t reminder, int64_t at_ms)
+{
+	int64_t *all = calloc(DEF_MAX_OCCASIONS, sizeof(*all));
+	size_t n = all ? campaign_occasions(c, (int)reminder, all) : 0;
+	bool found = false;
+
+	for (size_t i = 0; i < n; i++)
+		found = found || civil_cmp(civil_of_ms(all[i]), civil_of_ms(at_ms)) == 0;
+	free(all);
+	return found;
+}
+
+/* Points of the reminders that ID heads (those of the day, or ANY), about UNIT or about all that report to it. */
 static size_t add_points(const struct campaign *c, const char *id, int unit, int64_t at_ms,
-	struct plan_point *ret, size_t max)
+	bool any, struct plan_point *ret, size_t max)
 {
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->n_reminders; i++) {
 		const struct def_reminder *r = &c->reminders[i];
 
-		if (!r->supported || r->by_sms || strcmp(r->heading, id) != 0)
+		if (!r->supported || r->by_sms || strcmp(r->heading, id) != 0 ||
+			(!any && !falls_on(c, i, at_ms)))
 			continue;
 		if (!is_top(c, unit) && n < max)
 			ret[n++] = (struct plan_point){
@@ -115,7 +128,10 @@ int preview_text(const struct plan_input *in, const char *id, const char *channe
 
 	if (!templates_has(in->t, id, channel))
 		return err_set(err, SW_ENOENT, "there is no template %s", id);
-	n = unit >= 0 ? add_points(in->c, id, unit, in->now_ms, points, ARRAY_LEN(points)) : 0;
+	n = unit >= 0 ? add_points(in->c, id, unit, in->now_ms, false, points, ARRAY_LEN(points))
+		      : 0;
+	if (unit >= 0 && n == 0)
+		n = add_points(in->c, id, unit, in->now_ms, true, points, ARRAY_LEN(points));
 	return n ? preview_heading(in, channel, unit, points, n, out, err)
 		 : preview_plain(in, id, channel, unit, out, err);
 }

@@ -237,21 +237,40 @@ static void on_event(void *ctx, const struct rehearse_event *e)
 
 /* ---- the table at the end ---- */
 
+static bool is_reporting(const struct units *u, int unit)
+{
+	for (size_t i = 0; i < u->n_reporting; i++) {
+		if (u->order[i] == unit)
+			return true;
+	}
+	return false;
+}
+
+static void print_unit(const struct report *r, int unit, size_t *total)
+{
+	const size_t *n = r->counts[unit];
+
+	if (n[0] + n[1] + n[2] == 0)
+		return;
+	printf("%-8s %6zu %6zu %8zu  %s\n", unit_of(r, unit)->code, n[0], n[1], n[2],
+		unit_of(r, unit)->name);
+	for (int k = 0; k < 3; k++)
+		total[k] += n[k];
+}
+
+/* Reporting units in administrative order, the others before them. */
 static void print_counts(const struct report *r)
 {
+	const struct units *u = r->s->c->units;
 	size_t total[3] = {0};
 
 	printf("%-8s %6s %6s %8s\n", "unit", "group", "person", "answers");
-	for (size_t i = 0; i < r->s->c->units->n; i++) {
-		const size_t *n = r->counts[i];
-
-		if (n[0] + n[1] + n[2] == 0)
-			continue;
-		printf("%-8s %6zu %6zu %8zu  %s\n", unit_of(r, (int)i)->code, n[0], n[1], n[2],
-			unit_of(r, (int)i)->name);
-		for (int k = 0; k < 3; k++)
-			total[k] += n[k];
+	for (size_t i = 0; i < u->n; i++) {
+		if (!is_reporting(u, (int)i))
+			print_unit(r, (int)i, total);
 	}
+	for (size_t i = 0; i < u->n_reporting; i++)
+		print_unit(r, u->order[i], total);
 	printf("%-8s %6zu %6zu %8zu\n", "total", total[0], total[1], total[2]);
 }
 
