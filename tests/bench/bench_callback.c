@@ -240,12 +240,18 @@ static pid_t start(const struct bench *b, const char *program, const char *conf)
 	return pid;
 }
 
-static double cpu_us_of(pid_t pid)
+/* Microseconds of CPU a process has used. */
+struct cpu {
+	double user, system;
+};
+
+static struct cpu cpu_of(pid_t pid)
 {
 	char path[64];
 	struct buf text;
 	const char *at;
 	unsigned long utime = 0, stime = 0;
+	double tick_us;
 
 	snprintf(path, sizeof(path), "/proc/%d/stat", (int)pid);
 	buf_init(&text, 4096);
@@ -256,7 +262,8 @@ static double cpu_us_of(pid_t pid)
 			   &stime) != 2)
 		die("/proc is not as expected");
 	buf_fini(&text);
-	return (double)(utime + stime) * 1e6 / (double)sysconf(_SC_CLK_TCK);
+	tick_us = 1e6 / (double)sysconf(_SC_CLK_TCK);
+	return (struct cpu){(double)utime * tick_us, (double)stime * tick_us};
 }
 
 static double rss_mib_of(pid_t pid)
@@ -472,43 +479,50 @@ static void end_everything(struct bench *b)
 		die("the folder is still there");
 }
 
+/* CPU of the bot since BEFORE, per callback that was answered. */
+static void print_cpu(const struct bench *b, struct cpu before)
+{
+	struct cpu now = cpu_of(b->bot);
+	double n = (double)b->answered;
+
+	printf("%7.2f us CPU per callback (user %.0f, system %.0f; target 60)",
+		(now.user + now.system - before.user - before.system) / n,
+		(now.user - before.user) / n, (now.system - before.system) / n);
+}
+
 static double run_saturated(struct bench *b)
 {
-	double cpu, seconds, rate;
+	struct cpu before = cpu_of(b->bot);
+	double rate;
 
 	reset(b);
 	b->rate = 0;
 	b->goal = SATURATED;
-	cpu = cpu_us_of(b->bot);
 	pump(b);
 	loop_run(b->loop);
-	seconds = (double)(uv_hrtime() - b->begin_ns) / 1e9;
-	cpu = cpu_us_of(b->bot) - cpu;
-	rate = (double)b->answered / seconds;
-	printf("bot, saturated, %d connections      %7.2f us CPU per callback, %.0f/s, %zu refused "
-	       "(target 60 us)\n",
-		CONNECTIONS, cpu / (double)b->answered, rate, b->refused);
+	rate = (double)b->answered * 1e9 / (double)(uv_hrtime() - b->begin_ns);
+	printf("bot, saturated, %d connections      ", CONNECTIONS);
+	print_cpu(b, before);
+	printf(", %.0f/s, %zu refused\n", rate, b->refused);
 	return rate;
 }
 
 static void run_paced(struct bench *b, double rate)
 {
-	double cpu;
+	struct cpu before = cpu_of(b->bot);
 
 	reset(b);
 	b->rate = rate;
 	b->goal = SIZE_MAX;
 	b->paced_until_ns = b->begin_ns + (uint64_t)PACED_MS * 1000000;
-	cpu = cpu_us_of(b->bot);
 	loop_run(b->loop);
-	cpu = cpu_us_of(b->bot) - cpu;
 	if (b->n_latencies == 0)
 		die("nothing was measured");
 	qsort(b->latency_ns, b->n_latencies, sizeof(*b->latency_ns), by_value);
-	printf("bot, half of it, %6.0f/s            %7.2f us CPU per callback, p50 %.2f ms, p99 "
-	       "%.2f ms (target 10 "
-	       "ms), %zu refused\n",
-		rate, cpu / (double)b->answered, (double)b->latency_ns[b->n_latencies / 2] / 1e6,
+	printf("bot, half of it, %6.0f/s            ", rate);
+	print_cpu(b, before);
+	printf(", p50 %.2f ms, p99 %.2f ms (target 10), %zu refused\n",
+		(double)b->latency_ns[b->n_latencies / 2] / 1e6,
 		(double)b->latency_ns[b->n_latencies * 99 / 100] / 1e6, b->refused);
 }
 
