@@ -67,7 +67,7 @@ struct reply_act {
 	enum reply_act_kind kind;
 	int counts[DEF_MAX_CATEGORIES]; /* report, correct, forecast; -1: not said */
 	bool delta;                     /* report: an increment */
-	int unit;                       /* -1: the sender's own; else a subordinate unit */
+	int unit;                       /* any act: -1: the sender's own; else a subordinate unit */
 	char state
 		[16]; /* materials: complete missing received; notice: running ended objection; .. */
 	int category;               /* materials: index, -1: both */

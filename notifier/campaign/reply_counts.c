@@ -277,17 +277,12 @@ static void take_word(struct reader *rd, const struct reply_clause *cl, size_t i
 		else if (i != cl->from)
 			rd->has_junk = true;
 		break;
-	case W_UNIT:
-		rd->unit = tok->value == rd->ctx->unit ? -1 : tok->value;
-		break;
-	case W_SELF:
-		rd->unit = -1;
-		break;
 	case W_NEG:
 	case W_UNSURE:
 	case W_EXCEPT:
 	case W_HEDGE:
 	case W_GAP:
+	case W_QUOTA:
 		t->is_bad = true;
 		break;
 	case W_DATE:
@@ -302,6 +297,8 @@ static void take_word(struct reader *rd, const struct reply_clause *cl, size_t i
 	case W_DEADLINE: /* 截止8月8日 */
 	case W_BLANK:
 	case W_FILLER:
+	case W_UNIT:
+	case W_SELF:
 	case W_ALREADY:
 	case W_CORRECT:
 	case W_COURTESY:
@@ -431,19 +428,24 @@ static struct reply_act *act_for(struct reader *rd, enum reply_act_kind kind, bo
 		}
 	}
 	act = reader_act(rd, kind, REPLY_APPLY, kind == ACT_FORECAST ? "R-FORECAST" : "R-REPORT");
-	if (act) {
+	if (act)
 		act->delta = delta;
-		act->unit = rd->unit;
-	}
 	return act;
 }
 
-/* What was reported in this message and then corrected is not reported. */
-static void drop_corrected(struct reader *rd)
+/* What this message reported and then corrects becomes the correction; what is said anew takes its place. */
+static void correct_report(struct reader *rd, const struct tally *t)
 {
-	for (size_t i = rd->r->n_acts; i-- > 0;) {
-		if (rd->r->acts[i].kind == ACT_REPORT && rd->r->acts[i].unit == rd->unit)
-			reader_drop_act(rd, i);
+	for (size_t i = 0; i < rd->r->n_acts; i++) {
+		struct reply_act *act = &rd->r->acts[i];
+
+		if (act->kind != ACT_REPORT || act->delta || act->unit != rd->unit)
+			continue;
+		act->kind = ACT_CORRECT;
+		for (size_t k = 0; k < DEF_MAX_CATEGORIES; k++) {
+			if (t->counts[k] >= 0)
+				act->counts[k] = -1;
+		}
 	}
 }
 
@@ -469,7 +471,7 @@ static bool read_counts(struct reader *rd, const struct reply_clause *cl, size_t
 		return true;
 	kind = t.is_forecast ? ACT_FORECAST : rd->is_correction ? ACT_CORRECT : ACT_REPORT;
 	if (kind == ACT_CORRECT)
-		drop_corrected(rd);
+		correct_report(rd, &t);
 	act = act_for(rd, kind, kind == ACT_REPORT && t.is_delta);
 	if (!act)
 		return true;
@@ -607,7 +609,8 @@ static bool materials_contradict(const struct reply_reading *r)
 			if (a->kind != ACT_MATERIALS || b->kind != ACT_MATERIALS ||
 				strcmp(b->state, "missing") != 0)
 				continue;
-			if (a->category >= 0 && b->category >= 0 && a->category != b->category)
+			if (a->unit != b->unit || (a->category >= 0 && b->category >= 0 &&
+							  a->category != b->category))
 				continue;
 			if (!strcmp(a->state, "complete"))
 				return true;
@@ -651,12 +654,13 @@ static void finish_gap(struct reader *rd)
 
 void finish_counts(struct reader *rd)
 {
-	bool corrected = false;
+	bool corrected = false, reported = false;
 
 	for (size_t i = 0; i < rd->r->n_acts; i++) {
 		const struct reply_act *act = &rd->r->acts[i];
 
 		corrected = corrected || act->kind == ACT_CORRECT;
+		reported = reported || act->kind == ACT_REPORT;
 		if (!is_count(act->kind))
 			continue;
 		if (act->unit < 0 && (rd->ctx->unit < 0 || rd->ctx->role == REPLY_REGION))
@@ -664,13 +668,14 @@ void finish_counts(struct reader *rd)
 				rd, "ROLE"); /* whose counts? the region has none of its own */
 		else if (act->delta && contradicts_delta(rd, i))
 			refuse_counts(rd, NULL);
-		else
+		else if (!rd->counts_are_bad)
 			judge_report(rd, i);
 	}
+	/* 3人6户，前面的不对: which of them? */
+	if (rd->is_correction && !corrected && (reported || (rd->r->n_acts == 0 && !rd->has_issue)))
+		refuse_counts(rd, NULL);
 	if (rd->counts_are_bad)
 		drop_kind(rd, is_count);
-	else if (rd->is_correction && !corrected)
-		reader_issue(rd, REPLY_ASK, "R-NOT-UNDERSTOOD", NULL);
 	if (materials_contradict(rd->r)) {
 		drop_kind(rd, is_materials);
 		reader_issue(rd, REPLY_ASK, "R-NOT-UNDERSTOOD", NULL);

@@ -42,8 +42,6 @@ static void set_counts(const struct campaign *c, json_t *o, const struct reply_a
 {
 	if (act->kind == ACT_REPORT)
 		json_object_set_new(o, "mode", json_string(act->delta ? "delta" : "total"));
-	if (act->unit >= 0)
-		json_object_set_new(o, "unit", json_string(c->units->items[act->unit].name));
 	for (size_t i = 0; i < c->n_categories; i++) {
 		if (act->counts[i] >= 0)
 			json_object_set_new(
@@ -96,6 +94,8 @@ static json_t *act_json(const struct campaign *c, const struct reply_act *act)
 
 	if (!o)
 		return NULL;
+	if (act->unit >= 0)
+		json_object_set_new(o, "unit", json_string(c->units->items[act->unit].name));
 	switch (act->kind) {
 	case ACT_REPORT:
 	case ACT_CORRECT:

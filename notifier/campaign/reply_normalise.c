@@ -17,7 +17,7 @@ enum { FOLD_ROOM = 8, OVERLAP = 256 };
 static const struct {
 	uint16_t from, to;
 } variants[] = {
-	/* clang-format off */
+/* clang-format off */
 #define V(a, b) {u##a, u##b}
 	V('並', '并'), V('來', '来'), V('係', '系'), V('倆', '俩'), V('個', '个'), V('們', '们'),
 	V('備', '备'), V('傳', '传'), V('內', '内'), V('兩', '两'), V('別', '别'), V('則', '则'),

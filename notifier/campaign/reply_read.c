@@ -55,6 +55,27 @@ void reader_issue(struct reader *rd, enum reply_disposition d, const char *reply
 	rd->has_issue = true;
 }
 
+/* What a unit does, as against what its contact does. */
+static bool concerns_unit(enum reply_act_kind kind)
+{
+	switch (kind) {
+	case ACT_REPORT:
+	case ACT_CORRECT:
+	case ACT_FORECAST:
+	case ACT_MATERIALS:
+	case ACT_NOTICE:
+	case ACT_DISCIPLINE:
+	case ACT_SUBMITTED:
+	case ACT_PLAN:
+	case ACT_EXTENSION:
+	case ACT_STATUS:
+	case ACT_QUERY:
+		return true;
+	default:
+		return false;
+	}
+}
+
 struct reply_act *reader_act(
 	struct reader *rd, enum reply_act_kind kind, enum reply_disposition d, const char *reply)
 {
@@ -67,7 +88,8 @@ struct reply_act *reader_act(
 	act = &rd->r->acts[rd->r->n_acts];
 	memset(act, 0, sizeof(*act));
 	act->kind = kind;
-	act->unit = act->category = -1;
+	act->unit = concerns_unit(kind) ? rd->unit : -1;
+	act->category = -1;
 	for (size_t i = 0; i < DEF_MAX_CATEGORIES; i++)
 		act->counts[i] = -1;
 	rd->out[rd->r->n_acts] = (struct reply_outcome){d, reply};
@@ -391,7 +413,7 @@ static bool is_undo(const struct reply_tokens *t, const char *bare)
 
 	if (is_one_of(bare, alone, ARRAY_LEN(alone)))
 		return true;
-	if (any_of_kind(t, W_NUMBER) || any_of_kind(t, W_NEG) || text_chars(t->s) > 16)
+	if (any_of_kind(t, W_MEASURE) || any_of_kind(t, W_NEG) || text_chars(t->s) > 16)
 		return false;
 	for (size_t i = 0; i < ARRAY_LEN(words); i++) {
 		if (strstr(bare, words[i]))
@@ -415,6 +437,25 @@ static bool ends_in_question(const struct reply_tokens *t)
 	       (t->items[n - 1].kind == W_QUESTION && !memcmp(t->s + t->items[n - 1].at, "吗", 3));
 }
 
+/*
+ * Whose affairs a stretch speaks of: the last unit below the sender's named in it; its own when it says so;
+ * else that of the stretch before.
+ */
+static void choose_unit(struct reader *rd, size_t from, size_t to)
+{
+	int own = rd->ctx->unit;
+
+	for (size_t i = from; i < to; i++) {
+		const struct reply_token *tok = &rd->t->items[i];
+
+		if (tok->kind == W_SELF || token_is(tok, W_UNIT, own))
+			rd->unit = -1;
+		else if (tok->kind == W_UNIT &&
+			 (own < 0 || units_is_under(rd->c->units, tok->value, own)))
+			rd->unit = tok->value;
+	}
+}
+
 static bool read_whole_question(struct reader *rd)
 {
 	struct reply_kinds has = {{0, 0}};
@@ -423,6 +464,7 @@ static bool read_whole_question(struct reader *rd)
 		return false;
 	for (size_t i = 0; i < rd->t->n; i++)
 		kinds_add(&has, (enum reply_kind)rd->t->items[i].kind);
+	choose_unit(rd, 0, rd->t->n);
 	read_question(rd, &has);
 	return true;
 }
@@ -456,6 +498,8 @@ static void read_clause(struct reader *rd, const struct reply_clause *cl)
 
 	size_t items_from = rd->items_from;
 
+	if (clause_has(cl, W_UNIT) || clause_has(cl, W_SELF))
+		choose_unit(rd, cl->from, cl->to);
 	if (clause_only(cl, none)) {
 		rd->has_courtesy =
 			rd->has_courtesy || clause_has(cl, W_COURTESY) || clause_has(cl, W_EMOJI);
