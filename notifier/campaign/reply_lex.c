@@ -325,6 +325,20 @@ static void choose_year(const struct campaign *c, struct reply_date *d)
 	}
 }
 
+/* Can a date begin with this character? Most cannot, and trying all forms is what costs time. */
+static bool may_begin_date(const char *s)
+{
+	static const char first[] = "一二三四五六七八九十廿两大后明今昨前本这月下上周星礼";
+
+	if (is_digit(*s))
+		return true;
+	for (size_t i = 0; i < sizeof(first) - 1; i += 3) {
+		if (!memcmp(first + i, s, 3))
+			return true;
+	}
+	return false;
+}
+
 static size_t lex_date(struct lexer *lx, size_t at)
 {
 	struct reply_tokens *t = lx->t;
@@ -479,7 +493,7 @@ static size_t lex_one(struct lexer *lx, size_t at)
 		n = lex_link(lx, at);
 	if (n == 0 && is_letter(c))
 		n = lex_latin(lx, at);
-	if (n == 0)
+	if (n == 0 && lx->t->len - at >= 2 && may_begin_date(s))
 		n = lex_date(lx, at);
 	if (n == 0)
 		n = lex_word(lx, at, number_length(lx, at));
@@ -550,12 +564,16 @@ static size_t find_close(const struct reply_tokens *t, size_t open)
 static void fold_brackets(struct reply_tokens *t)
 {
 	size_t n = 0;
+	bool open = true; /* false: no bracket closes any more */
 
 	for (size_t i = 0; i < t->n; i++) {
 		size_t close = t->n;
 
-		if (token_is(&t->items[i], W_PUNCT, '(') || token_is(&t->items[i], W_PUNCT, '['))
+		if (open && (token_is(&t->items[i], W_PUNCT, '(') ||
+				    token_is(&t->items[i], W_PUNCT, '['))) {
 			close = find_close(t, i);
+			open = close < t->n;
+		}
 		if (close < t->n && is_aside(t, i, close)) {
 			struct reply_token *last = &t->items[close];
 
