@@ -15,6 +15,7 @@
 #include "bot/bot.h"
 #include "bot/bridge.h"
 #include "bot/ingress/route.h"
+#include "bot/secret.h"
 #include "bot/wecom/app_message.h"
 #include "bot/wecom/robot.h"
 #include "core/base/file.h"
@@ -36,7 +37,6 @@ enum {
 	MEMBER_PER_HOUR = 1000,
 	MINUTE_MS = 60000,
 	HOUR_MS = 3600000,
-	SECRET_MAX = 4096,
 };
 
 struct robot_dest {
@@ -86,23 +86,6 @@ struct bot {
 };
 
 /* ---- small things --------------------------------------------------------------------------------- */
-
-/* The secret in the file that SETTING of LIST[I] names; "" in OUT when none is named. */
-static int read_secret(const struct conf *c, const char *list, size_t i, const char *setting,
-	struct buf *out, struct sw_err *err)
-{
-	const char *file = conf_strf(c, "%s[%zu].%s", list, i, setting);
-
-	buf_reset(out);
-	return *file ? file_read_secret(file, out, err) : 0;
-}
-
-static void secret_fini(struct buf *b)
-{
-	if (b->data)
-		explicit_bzero(b->data, b->cap);
-	buf_fini(b);
-}
 
 static char *state_path(const struct conf *c, const char *name)
 {
@@ -165,7 +148,7 @@ static int open_robot(struct bot *b, size_t i, struct sw_err *err)
 	int rc;
 
 	buf_init(&key, SECRET_MAX);
-	rc = read_secret(c, "wecom.robots", i, "key_file", &key, err);
+	rc = secret_read(c, "wecom.robots", i, "key_file", &key, err);
 	if (rc == 0)
 		rc = robot_create(b->http, conf_str(c, "wecom.api_base"),
 			conf_str(c, "outbound.mid_header"), buf_str(&key), &r->robot, err);
@@ -190,7 +173,7 @@ static int open_token(struct bot *b, size_t i, struct wecom_token **ret, struct 
 		name, sizeof(name), "token-%s.json", conf_strf(c, "wecom.apps[%zu].name", i));
 	file = state_path(c, name);
 	buf_init(&secret, SECRET_MAX);
-	rc = read_secret(c, "wecom.apps", i, "secret_file", &secret, err);
+	rc = secret_read(c, "wecom.apps", i, "secret_file", &secret, err);
 	if (rc == 0) {
 		rc = file ? wecom_token_create(b->loop, b->http, conf_str(c, "wecom.api_base"),
 				    conf_strf(c, "wecom.apps[%zu].corp_id", i), buf_str(&secret),
@@ -263,9 +246,9 @@ static int open_callback(
 		e->name);
 	buf_init(&token, SECRET_MAX);
 	buf_init(&key, SECRET_MAX);
-	rc = read_secret(c, list, i, "token_file", &token, err);
+	rc = secret_read(c, list, i, "token_file", &token, err);
 	if (rc == 0)
-		rc = read_secret(c, list, i, "aes_key_file", &key, err);
+		rc = secret_read(c, list, i, "aes_key_file", &key, err);
 	if (rc == 0)
 		rc = wecom_callback_create(
 			kind, e->name, buf_str(&token), buf_str(&key), corp_id, &e->callback, err);
@@ -570,7 +553,7 @@ static void reload_robot(struct bot *b, const struct conf *c, size_t i)
 	struct buf key;
 
 	buf_init(&key, SECRET_MAX);
-	if (at < 0 || read_secret(c, "wecom.robots", (size_t)at, "key_file", &key, &err) < 0 ||
+	if (at < 0 || secret_read(c, "wecom.robots", (size_t)at, "key_file", &key, &err) < 0 ||
 		robot_set_key(b->robots[i].robot, buf_str(&key), &err) < 0)
 		keep_old("wecom.robots", name, &err);
 	secret_fini(&key);
@@ -584,7 +567,7 @@ static void reload_app(struct bot *b, const struct conf *c, size_t i)
 	struct buf secret;
 
 	buf_init(&secret, SECRET_MAX);
-	if (at < 0 || read_secret(c, "wecom.apps", (size_t)at, "secret_file", &secret, &err) < 0 ||
+	if (at < 0 || secret_read(c, "wecom.apps", (size_t)at, "secret_file", &secret, &err) < 0 ||
 		wecom_token_set_secret(b->apps[i].token, buf_str(&secret)) < 0)
 		keep_old("wecom.apps", name, &err);
 	secret_fini(&secret);
@@ -598,8 +581,8 @@ static void reload_endpoint(struct bot *b, const struct conf *c, struct endpoint
 
 	buf_init(&token, SECRET_MAX);
 	buf_init(&key, SECRET_MAX);
-	if (at < 0 || read_secret(c, e->list, (size_t)at, "token_file", &token, &err) < 0 ||
-		read_secret(c, e->list, (size_t)at, "aes_key_file", &key, &err) < 0 ||
+	if (at < 0 || secret_read(c, e->list, (size_t)at, "token_file", &token, &err) < 0 ||
+		secret_read(c, e->list, (size_t)at, "aes_key_file", &key, &err) < 0 ||
 		wecom_callback_set_keys(e->callback, buf_str(&token), buf_str(&key),
 			clock_now_ms(&b->clock) + FORMER_KEYS_MS, &err) < 0)
 		keep_old(e->list, e->name, &err);
@@ -768,70 +751,4 @@ void bot_destroy(struct bot *b)
 	free(b->conf_file);
 	conf_free(b->conf);
 	free(b);
-}
-
-/* ---- check --------------------------------------------------------------------------------------------------- */
-
-static void check_robot(const struct conf *c, size_t i, struct problems *p)
-{
-	struct sw_err err = {0};
-	struct robot *r = NULL;
-	struct buf key;
-
-	buf_init(&key, SECRET_MAX);
-	if (read_secret(c, "wecom.robots", i, "key_file", &key, &err) < 0 ||
-		robot_create(NULL, "", "", buf_str(&key), &r, &err) < 0)
-		problems_error(p, conf_file(c), 0, "wecom.robots[%zu]: %s", i, err.text);
-	robot_destroy(r);
-	secret_fini(&key);
-}
-
-static void check_callback(const struct conf *c, const char *list, size_t i,
-	enum callback_kind kind, struct problems *p)
-{
-	struct wecom_callback *cb = NULL;
-	struct sw_err err = {0};
-	struct buf token, key;
-
-	buf_init(&token, SECRET_MAX);
-	buf_init(&key, SECRET_MAX);
-	if (read_secret(c, list, i, "token_file", &token, &err) < 0 ||
-		read_secret(c, list, i, "aes_key_file", &key, &err) < 0 ||
-		wecom_callback_create(
-			kind, "check", buf_str(&token), buf_str(&key), "", &cb, &err) < 0)
-		problems_error(p, conf_file(c), 0, "%s[%zu]: %s", list, i, err.text);
-	wecom_callback_destroy(cb);
-	secret_fini(&token);
-	secret_fini(&key);
-}
-
-void bot_check(const struct conf *c, struct problems *p)
-{
-	struct sw_err err = {0};
-	struct seal_key key;
-
-	if (!*conf_str(c, "keys.spool_file"))
-		problems_error(p, conf_file(c), 0,
-			"keys.spool_file is missing: name a file with 64 hex digits ('shouwang "
-			"init' writes one)");
-	else if (seal_key_load(conf_str(c, "keys.spool_file"), &key, &err) < 0)
-		problems_error(p, conf_file(c), conf_line(c, "keys.spool_file"), "%s", err.text);
-	explicit_bzero(&key, sizeof(key));
-	for (size_t i = 0; i < conf_count(c, "wecom.robots"); i++)
-		check_robot(c, i, p);
-	for (size_t i = 0; i < conf_count(c, "wecom.apps"); i++) {
-		bool has_token = *conf_strf(c, "wecom.apps[%zu].token_file", i);
-
-		if (has_token != (*conf_strf(c, "wecom.apps[%zu].aes_key_file", i) != '\0'))
-			problems_error(p, conf_file(c), 0,
-				"wecom.apps[%zu]: token_file and aes_key_file belong together: set "
-				"both or none",
-				i);
-		else if (has_token)
-			check_callback(c, "wecom.apps", i, CALLBACK_APP, p);
-	}
-	for (size_t i = 0; i < conf_count(c, "wecom.smart_robots"); i++) {
-		if (strcmp(conf_strf(c, "wecom.smart_robots[%zu].mode", i), "webhook") == 0)
-			check_callback(c, "wecom.smart_robots", i, CALLBACK_ROBOT, p);
-	}
 }

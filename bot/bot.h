@@ -8,9 +8,6 @@
 
 struct bot;
 
-/* What --check tells beyond settings_load(): keys and secrets that do not open, addresses that cannot be used. */
-void bot_check(const struct conf *conf, struct problems *p);
-
 /* Takes CONF. Opens everything; the loop does not turn yet. */
 int bot_open(struct conf *conf, struct bot **ret, struct sw_err *err) SW_MUST_CHECK;
 /* Until SIGTERM or SIGINT: no new request from then on, those in flight get 8 s. */

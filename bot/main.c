@@ -8,6 +8,7 @@
 #include <sys/resource.h>
 
 #include "bot/bot.h"
+#include "bot/check.h"
 #include "core/base/log.h"
 #include "core/base/settings.h"
 
@@ -37,7 +38,7 @@ static int load(const char *file, struct conf **ret)
 	problems_init(&problems);
 	rc = settings_load(file, &problems, ret);
 	if (rc == 0) {
-		bot_check(*ret, &problems);
+		check_conf(*ret, &problems);
 		if (problems.n_errors > 0) {
 			conf_free(*ret);
 			rc = SW_ECONF;

@@ -1,9 +1,8 @@
 /*
- * bot/spool.c: records E "<seq> <event id> <base64 of the sealed JSON>" and K "<event id> ..".
+ * bot/spool.c: records E (spool_record.h) and K "<event id> ..", over one hash table.
  *
- * The id stands outside the seal so that a start opens only what is not acknowledged; number and id are the
- * seal's additional data, so that a record cannot be moved. All ids are kept in one hash table in the order
- * of their arrival, which is also the order in which they are forgotten.
+ * All ids are kept in the table in the order of their arrival, which is also the order in which they are
+ * forgotten; what is not acknowledged has its text in memory.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -14,13 +13,14 @@
 #include <uthash.h>
 
 #include "bot/spool.h"
+#include "bot/spool_record.h"
 #include "core/base/log.h"
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "core/io/journal.h"
 #include "core/io/timer.h"
 
-enum { ID_BYTES = ID_HEX / 2, SLICE = 64, ACKS_BYTES = 100 * (ID_HEX + 1), GATHER_MS = 2 };
+enum { ID_BYTES = ID_HEX / 2, ACKS_BYTES = 100 * (ID_HEX + 1), GATHER_MS = 2 };
 
 enum event_state {
 	EVENT_WRITING, /* its record is not synced yet */
@@ -56,26 +56,6 @@ struct known {
 	enum event_state state;
 };
 
-struct replay {
-	struct spool *spool;
-	uint64_t from_seq;
-	uint64_t pos; /* in the file, behind what was read */
-	spool_replay_cb event;
-	spool_replay_end_cb end;
-	void *ctx;
-	int64_t n;
-	bool is_cancelled;
-	bool is_reading; /* on the thread pool */
-	bool is_end;     /* the file has no more */
-	int rc;
-	size_t slice_n, slice_at;
-	struct wire_slice {
-		char *json;
-		size_t len;
-		bool is_event;
-	} slice[SLICE];
-};
-
 struct spool {
 	struct loop *loop;
 	struct journal *journal;
@@ -92,7 +72,10 @@ struct spool {
 	int64_t written_ms; /* monotonic */
 	struct buf acks;    /* ids acknowledged in this turn, for one K record */
 	bool is_flush_due;
-	struct replay *replay;
+	struct replay *replay; /* NULL: none is running */
+	replay_event_cb replay_event;
+	replay_end_cb replay_end;
+	void *replay_ctx;
 	int64_t forget_before_ms; /* while loading */
 	bool is_closing;
 	void (*closed)(void *ctx);
@@ -101,72 +84,6 @@ struct spool {
 
 static void flush_acks(struct spool *s);
 static void on_gathered(void *ctx);
-
-/* ---- records --------------------------------------------------------------------------------- */
-
-/* The head of a record, which is also the additional data of its seal. */
-struct head {
-	char text[24 + ID_HEX + 2]; /* number, blank, id */
-	uint64_t seq;
-	id_str id;
-};
-
-static void head_make(struct head *h, uint64_t seq, const char *id)
-{
-	h->seq = seq;
-	memcpy(h->id, id, sizeof(h->id));
-	(void)snprintf(h->text, sizeof(h->text), "%" PRIu64 " %s", seq, id);
-}
-
-/* RET_BASE64: where the sealed part begins. */
-static int head_parse(const char *payload, struct head *ret, const char **ret_base64)
-{
-	const char *id = strchr(payload, ' ');
-	const char *base64 = id ? strchr(id + 1, ' ') : NULL;
-	char number[24];
-	int64_t seq;
-
-	if (!base64 || (size_t)(id - payload) >= sizeof(number) || base64 - id != ID_HEX + 1)
-		return SW_ECORRUPT;
-	memcpy(number, payload, (size_t)(id - payload));
-	number[id - payload] = '\0';
-	if (num_parse(number, 1, INT64_MAX, &seq) < 0)
-		return SW_ECORRUPT;
-	memcpy(ret->text, payload, (size_t)(base64 - payload));
-	ret->text[base64 - payload] = '\0';
-	ret->seq = (uint64_t)seq;
-	memcpy(ret->id, id + 1, ID_HEX);
-	ret->id[ID_HEX] = '\0';
-	*ret_base64 = base64 + 1;
-	return 0;
-}
-
-/* The event of a record as JSON, which the caller frees, and whether it is for in/event. */
-static int record_decode(const struct seal_key *key, const struct head *h, const char *base64,
-	char **ret_json, size_t *ret_len, bool *ret_is_event)
-{
-	struct wire_in in;
-	struct buf sealed, json;
-	int rc;
-
-	buf_init(&sealed, WIRE_MAX_BYTES + SEAL_OVERHEAD_BYTES);
-	buf_init(&json, WIRE_MAX_BYTES);
-	rc = id_unbase64(&sealed, base64, strlen(base64), true);
-	if (rc == 0)
-		rc = seal_decrypt(key, h->text, buf_str(&sealed), sealed.len, &json);
-	if (rc == 0)
-		rc = wire_in_decode(buf_str(&json), json.len, &in, NULL);
-	if (rc == 0) {
-		*ret_is_event = in.is_event;
-		*ret_len = json.len;
-		*ret_json = buf_take(&json);
-		rc = *ret_json ? 0 : -ENOMEM;
-		wire_in_fini(&in);
-	}
-	buf_fini(&json);
-	buf_fini(&sealed);
-	return rc;
-}
 
 /* ---- what is known ------------------------------------------------------------------------------ */
 
@@ -239,10 +156,10 @@ static void settle(struct spool *s, struct known *k)
 static int load_event(struct spool *s, const struct journal_record *rec)
 {
 	const char *base64;
-	struct head head;
+	struct record_head head;
 	struct known *k;
 	char *line;
-	int rc = head_parse(rec->payload, &head, &base64);
+	int rc = record_parse(rec->payload, &head, &base64);
 
 	if (rc < 0)
 		return rc;
@@ -296,7 +213,7 @@ static int open_unacked(struct spool *s, struct sw_err *err)
 	{
 		struct pending *p = k->pending;
 		const char *base64;
-		struct head head;
+		struct record_head head;
 		char *line;
 		int rc;
 
@@ -306,9 +223,9 @@ static int open_unacked(struct spool *s, struct sw_err *err)
 		s->pending_bytes -= p->len;
 		p->json = NULL;
 		p->len = 0;
-		rc = head_parse(line, &head, &base64);
+		rc = record_parse(line, &head, &base64);
 		if (rc == 0)
-			rc = record_decode(&s->key, &head, base64, &p->json, &p->len, &p->is_event);
+			rc = record_open(&s->key, &head, base64, &p->json, &p->len, &p->is_event);
 		free(line);
 		if (rc < 0)
 			return err_set(err, rc,
@@ -483,12 +400,12 @@ static int add_repeat(struct spool *s, struct known *k, spool_done_cb done, void
 
 static int write_event(struct spool *s, struct pending *p)
 {
-	struct head head;
+	struct record_head head;
 	id_str id;
 	int rc;
 
 	id_hex(p->known->id, sizeof(p->known->id), id);
-	head_make(&head, p->seq, id);
+	record_head(&head, p->seq, id);
 	buf_reset(&s->sealed);
 	buf_reset(&s->line);
 	rc = seal_encrypt(&s->key, head.text, p->json, p->len, &s->sealed);
@@ -651,137 +568,44 @@ void spool_each_unacked(struct spool *s, void (*cb)(void *ctx, struct relay_item
 
 /* ---- replay --------------------------------------------------------------------------------------- */
 
-static void slice_free(struct replay *r)
+static void on_replay_end(void *ctx, int rc, int64_t n)
 {
-	for (size_t i = 0; i < r->slice_n; i++)
-		free(r->slice[i].json);
-	r->slice_n = r->slice_at = 0;
-}
-
-/* Runs on the thread pool, alone with R. A positive return ends the slice. */
-static int on_slice_record(void *ctx, const struct journal_record *rec)
-{
-	struct replay *r = ctx;
-	struct wire_slice *e = &r->slice[r->slice_n];
-	const char *base64;
-	struct head head;
-	int rc;
-
-	r->pos = rec->pos;
-	if (rec->kind != 'E' || head_parse(rec->payload, &head, &base64) < 0 ||
-		head.seq <= r->from_seq)
-		return 0;
-	rc = record_decode(&r->spool->key, &head, base64, &e->json, &e->len, &e->is_event);
-	if (rc < 0)
-		return rc;
-	return ++r->slice_n == SLICE ? 1 : 0;
-}
-
-static void slice_read(void *ctx)
-{
-	struct replay *r = ctx;
-	int rc = journal_read(r->spool->path, r->pos, on_slice_record, r, NULL);
-
-	r->is_end = rc == 0;
-	r->rc = rc < 0 ? rc : 0;
-}
-
-static void replay_end(struct replay *r, int rc)
-{
-	struct spool *s = r->spool;
-	spool_replay_end_cb end = r->end;
-	void *ctx = r->ctx;
-	int64_t n = r->n;
+	struct spool *s = ctx;
 
 	s->replay = NULL;
-	slice_free(r);
-	free(r);
-	end(ctx, rc, n);
+	s->replay_end(s->replay_ctx, rc, n);
 	close_step(s);
 }
 
-static void slice_done(void *ctx);
-
-static void replay_go_on(struct replay *r)
+static int on_replay_event(void *ctx, const char *json, size_t len, bool is_event)
 {
-	while (r->slice_at < r->slice_n) {
-		const struct wire_slice *e = &r->slice[r->slice_at];
+	struct spool *s = ctx;
 
-		if (r->event(r->ctx, e->json, e->len, e->is_event) < 0)
-			return; /* until spool_replay_resume() */
-		r->slice_at++;
-		r->n++;
-	}
-	if (r->rc < 0 || r->is_end) {
-		replay_end(r, r->rc);
-		return;
-	}
-	slice_free(r);
-	r->is_reading = true;
-	if (loop_work(r->spool->loop, slice_read, slice_done, r) < 0) {
-		r->is_reading = false;
-		replay_end(r, -ENOMEM);
-	}
+	return s->replay_event(s->replay_ctx, json, len, is_event);
 }
 
-static void slice_done(void *ctx)
+int spool_replay(
+	struct spool *s, uint64_t from_seq, replay_event_cb event, replay_end_cb end, void *ctx)
 {
-	struct replay *r = ctx;
-
-	r->is_reading = false;
-	if (r->is_cancelled)
-		replay_end(r, SW_EAWAY);
-	else
-		replay_go_on(r);
-}
-
-int spool_replay(struct spool *s, uint64_t from_seq, spool_replay_cb event, spool_replay_end_cb end,
-	void *ctx)
-{
-	struct replay *r;
-	int rc;
-
 	if (s->replay)
 		return SW_EEXIST;
-	r = calloc(1, sizeof(*r));
-	if (!r)
-		return -ENOMEM;
-	r->spool = s;
-	r->from_seq = from_seq;
-	r->event = event;
-	r->end = end;
-	r->ctx = ctx;
-	r->is_reading = true;
-	rc = loop_work(s->loop, slice_read, slice_done, r);
-	if (rc < 0) {
-		free(r);
-		return rc;
-	}
-	s->replay = r;
-	return 0;
+	s->replay_event = event;
+	s->replay_end = end;
+	s->replay_ctx = ctx;
+	return replay_start(
+		s->loop, s->path, &s->key, from_seq, on_replay_event, on_replay_end, s, &s->replay);
 }
 
 void spool_replay_resume(struct spool *s)
 {
-	if (s->replay && !s->replay->is_reading)
-		replay_go_on(s->replay);
+	if (s->replay)
+		replay_resume(s->replay);
 }
 
 void spool_replay_cancel(struct spool *s)
 {
-	struct replay *r = s->replay;
-
-	if (!r)
-		return;
-	r->is_cancelled = true;
-	if (!r->is_reading) {
-		/* Through the thread pool only to end on a later turn. */
-		r->is_reading = true;
-		r->rc = SW_EAWAY;
-		slice_free(r);
-		if (loop_defer(s->loop, slice_done, r) < 0)
-			replay_end(r, SW_EAWAY);
-	}
+	if (s->replay)
+		replay_cancel(s->replay);
 }
 
 bool spool_broken(const struct spool *s)

@@ -8,6 +8,7 @@
 #define SW_BOT_SPOOL_H
 
 #include "bot/relay.h"
+#include "bot/replay.h"
 #include "core/base/seal.h"
 #include "core/io/loop.h"
 #include "core/wire/message.h"
@@ -52,18 +53,11 @@ const char *spool_payload(const struct relay_item *item, size_t *ret_len, bool *
 /* Each event without acknowledgement, in order. For start-up. */
 void spool_each_unacked(struct spool *s, void (*cb)(void *ctx, struct relay_item *item), void *ctx);
 
-/*
- * Reads events with a number greater than FROM_SEQ again, acknowledged or not, a slice at a time off the loop.
- * EVENT is called for each in order; it returns 0, or negative to stop and be asked again for the same one
- * by spool_replay_resume(). END runs once: rc, and how many were taken.
- */
-typedef int (*spool_replay_cb)(void *ctx, const char *json, size_t len, bool is_event);
-typedef void (*spool_replay_end_cb)(void *ctx, int rc, int64_t n);
-/* SW_EEXIST: one is running. */
-int spool_replay(struct spool *s, uint64_t from_seq, spool_replay_cb event, spool_replay_end_cb end,
+/* Events with a number greater than FROM_SEQ again, acknowledged or not (replay.h). SW_EEXIST: one is running. */
+int spool_replay(struct spool *s, uint64_t from_seq, replay_event_cb event, replay_end_cb end,
 	void *ctx) SW_MUST_CHECK;
+/* Both do nothing when none is running. */
 void spool_replay_resume(struct spool *s);
-/* END runs with SW_EAWAY on a later turn (or not at all when none is running). */
 void spool_replay_cancel(struct spool *s);
 
 bool spool_broken(const struct spool *s);
