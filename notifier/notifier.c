@@ -19,8 +19,12 @@
 #include "notifier/engine/connect.h"
 #include "notifier/engine/control.h"
 #include "notifier/engine/engine.h"
+#include "notifier/engine/reload.h"
 #include "notifier/engine/scripts.h"
+#include "notifier/engine/tally.h"
 #include "notifier/notifier.h"
+
+#define TOPIC_BOT_STATUS "sw/v1/status/bot/"
 
 enum { CLOSE_MS = 200 };
 
@@ -29,7 +33,6 @@ struct notifier {
 	struct clock clock;
 	struct ctlsock *ctl;
 	struct timer *stop_timer;
-	struct timer *broker_timer; /* looks whether we became the worker */
 	int exit_code;
 	char topic_status[TOPIC_MAX];
 };
@@ -67,6 +70,23 @@ static void on_broker_away(void *ctx, const char *why)
 	health_set(n->e.health, "mqtt", false);
 }
 
+/* The broker takes more again. */
+static void on_broker_drain(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	dispatch_on_connect(&n->e);
+}
+
+static void on_bot_status(struct notifier *n, const void *payload, size_t len)
+{
+	struct wire_status s;
+	struct sw_err err = {0};
+
+	if (wire_status_decode(payload, len, &s, &err) == 0 && s.online && engine_ready(&n->e))
+		dispatch_on_bot_online(&n->e);
+}
+
 static void on_message(void *ctx, const char *topic, const void *payload, size_t len, bool retained)
 {
 	struct notifier *n = ctx;
@@ -79,14 +99,18 @@ static void on_message(void *ctx, const char *topic, const void *payload, size_t
 		inbound_on_event(&n->e, payload, len);
 	else if (!strcmp(topic, TOPIC_CONTROL_ACK))
 		wait_on_answer(&n->e, payload, len);
+	else if (topic_tail(topic, TOPIC_BOT_STATUS))
+		on_bot_status(n, payload, len);
 	else if ((name = topic_tail(topic, "sw/v1/clock/at/")) != NULL)
 		simclock_on_at(&n->e, name, payload, len);
 }
 
 static int join_broker(struct notifier *n)
 {
-	static const struct mqtt_events events = {
-		.on_connect = on_broker, .on_disconnect = on_broker_away, .on_message = on_message};
+	static const struct mqtt_events events = {.on_connect = on_broker,
+		.on_drain = on_broker_drain,
+		.on_disconnect = on_broker_away,
+		.on_message = on_message};
 	const struct conf *c = n->e.conf;
 	struct wire_status gone = {
 		.online = false, .version = SHOUWANG_VERSION, .at_ms = engine_now_ms(&n->e)};
@@ -110,6 +134,7 @@ static int join_broker(struct notifier *n)
 		rc = mqtt_open(n->e.loop, &opts, &events, n, &n->e.mqtt);
 	if (rc == 0) {
 		(void)mqtt_subscribe(n->e.mqtt, TOPIC_IN_ALL);
+		(void)mqtt_subscribe(n->e.mqtt, TOPIC_BOT_STATUS "+");
 		if (engine_simulated(&n->e))
 			(void)mqtt_subscribe(n->e.mqtt, TOPIC_CLOCK_AT_ALL);
 	} else {
@@ -120,16 +145,12 @@ static int join_broker(struct notifier *n)
 	return rc;
 }
 
-static void look_for_lease(void *ctx)
+static void on_leading(void *ctx)
 {
 	struct notifier *n = ctx;
 
-	if (n->e.stopping)
-		return;
-	if (n->e.leader && !n->e.mqtt)
-		(void)join_broker(n);
-	if (!n->e.mqtt)
-		timer_after(n->broker_timer, 200);
+	if (!n->e.mqtt && join_broker(n) < 0)
+		engine_fatal(&n->e, "broker_settings", 78);
 }
 
 /* ---- Redis ---- */
@@ -140,8 +161,6 @@ static void on_redis_ready(void *ctx)
 
 	health_set(n->e.health, "redis", true);
 	leader_on_redis_ready(&n->e);
-	if (!n->e.mqtt)
-		timer_after(n->broker_timer, 20);
 }
 
 static void on_redis_away(void *ctx, const char *why)
@@ -262,7 +281,8 @@ static void on_reload_signal(void *ctx, int signum)
 
 	(void)signum;
 	problems_init(&p);
-	(void)control_reload(&n->e, &p);
+	if (reload_start(&n->e, &p, NULL, NULL) < 0)
+		LOG_WARN("reload_refused", "errors=%zu", p.n_errors);
 	problems_print(&p, stderr);
 	problems_fini(&p);
 }
@@ -320,11 +340,11 @@ static int create_parts(struct notifier *n)
 	if (rc == 0)
 		rc = audit_start(e);
 	if (rc == 0)
+		rc = tally_create(e);
+	if (rc == 0)
 		rc = leader_start(e);
 	if (rc == 0)
 		rc = timer_new(e->loop, on_stop_timeout, n, &n->stop_timer);
-	if (rc == 0)
-		rc = timer_new(e->loop, look_for_lease, n, &n->broker_timer);
 	return rc;
 }
 
@@ -339,6 +359,7 @@ int notifier_create(struct conf *conf, struct notifier **ret)
 		return 70;
 	n->e.conf = conf;
 	n->e.on_fatal = on_fatal;
+	n->e.on_leading = on_leading;
 	n->e.fatal_ctx = n;
 	problems_init(&p);
 	rc = world_load(conf_str(conf, "campaign"), conf_str(conf, "templates"), &p, &n->e.world);
@@ -396,17 +417,18 @@ void notifier_destroy(struct notifier *n)
 	e->stopping = true;
 	if (e->loop) {
 		wait_destroy(e);
+		reload_destroy(e);
 		if (n->ctl)
 			ctlsock_close(n->ctl);
 		if (e->mqtt)
 			mqtt_close(e->mqtt, NULL, NULL);
+		e->mqtt = NULL;
 		if (e->redis)
 			redis_close(e->redis, NULL, NULL);
 		if (e->journal)
 			journal_close(e->journal, NULL, NULL);
 		if (e->health)
 			health_close(e->health);
-		timer_destroy(n->broker_timer);
 		timer_destroy(e->lease_timer);
 		if (n->stop_timer) {
 			/* Pending calls end while their owners are still there; what still ticks must not hold us. */
@@ -418,6 +440,7 @@ void notifier_destroy(struct notifier *n)
 		scheduler_stop(e);
 		simclock_destroy(e);
 		audit_stop(e);
+		tally_destroy(e);
 		loop_destroy(e->loop);
 	}
 	metrics_destroy(e->metrics);

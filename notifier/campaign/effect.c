@@ -30,6 +30,8 @@ static const char *total_answer(
 
 		if (!f->counts[i].known || !campaign_quota(in->c, (int)i, in->unit, &min, &max))
 			continue;
+		/* The cap counts: a league cannot put forward more than its counties may. */
+		max = campaign_quota_cap(in->c, (int)i, in->unit);
 		above = above || (max >= 0 && f->counts[i].value > max);
 		below = below || (min >= 0 && f->counts[i].value < min);
 	}
@@ -87,35 +89,16 @@ static void pause_quota(const struct effect_input *in, struct effect *e)
 	e->changed = true;
 }
 
-static void ask_to_confirm(const struct effect_input *in, struct effect *e)
+/* Opens (or renews) a question about COUNTS, on the facts as they will be after this effect. */
+static void ask_again(const struct effect_input *in, struct effect *e, const int *counts,
+	const struct question *q)
 {
-	const struct reply_reading *r = in->reading;
-	struct question q = {.open = true, .until_ms = in->now_ms + EFFECT_CONFIRM_MS};
+	struct question next = *q;
 
-	for (size_t i = 0; i < ARRAY_LEN(q.counts); i++)
-		q.counts[i] = -1;
-	for (size_t a = 0; a < r->n_acts; a++) {
-		const struct reply_act *act = &r->acts[a];
-
-		if (act->kind == ACT_UNDO) {
-			q.undo = true;
-			for (size_t i = 0; i < in->c->n_categories; i++)
-				q.counts[i] = in->facts->counts[i].known &&
-							      in->facts->counts[i].previous >= 0
-						      ? in->facts->counts[i].previous
-						      : -1;
-		} else if ((act->kind == ACT_REPORT || act->kind == ACT_CORRECT) && act->unit < 0) {
-			totals_of(in, act, q.counts);
-		} else {
-			/* Only totals can be confirmed yet; the rest is for a person. */
-			e->to_operator = true;
-			e->disposition = REPLY_QUEUE;
-			answer(e, "R-FORWARDED");
-			return;
-		}
-	}
-	memcpy(e->shown, q.counts, sizeof(e->shown));
-	e->question = q;
+	next.until_ms = in->now_ms + EFFECT_CONFIRM_MS;
+	next.rev = in->facts->rev + (e->changed ? 1 : 0);
+	memcpy(e->shown, counts, sizeof(e->shown));
+	e->question = next;
 	e->question_changed = true;
 }
 
@@ -123,14 +106,13 @@ static void apply_act(const struct effect_input *in, struct effect *e, const str
 {
 	int totals[DEF_MAX_CATEGORIES];
 
+	if (a->unit >= 0 && a->kind != ACT_QUERY) {
+		e->to_operator = true; /* said of a subordinate: no tier below keeps facts yet */
+		return;
+	}
 	switch (a->kind) {
 	case ACT_REPORT:
 	case ACT_CORRECT:
-		if (a->unit >= 0) {
-			e->to_operator =
-				true; /* a subordinate's figures: no tier below keeps totals yet */
-			return;
-		}
 		totals_of(in, a, totals);
 		if (!in->repeat)
 			store_counts(in, e, totals);
@@ -161,6 +143,13 @@ static void apply_act(const struct effect_input *in, struct effect *e, const str
 		e->changed = true;
 		return;
 	case ACT_YES:
+		if (in->question && in->question->open && in->question->rev != in->facts->rev) {
+			/* Somebody else reported meanwhile: what was asked is not what would be stored now. */
+			ask_again(in, e, in->question->counts, in->question);
+			e->disposition = REPLY_CONFIRM;
+			answer(e, "R-CONFIRM");
+			return;
+		}
 		if (in->question && in->question->open) {
 			store_counts(in, e, in->question->counts);
 			answer(e, total_answer(in, &e->facts, true));
@@ -190,24 +179,55 @@ static void apply_act(const struct effect_input *in, struct effect *e, const str
 	}
 }
 
+static void ask_to_confirm(const struct effect_input *in, struct effect *e)
+{
+	const struct reply_reading *r = in->reading;
+	struct question q = {.open = true, .until_ms = in->now_ms + EFFECT_CONFIRM_MS};
+
+	for (size_t i = 0; i < ARRAY_LEN(q.counts); i++)
+		q.counts[i] = -1;
+	for (size_t a = 0; a < r->n_acts; a++) {
+		const struct reply_act *act = &r->acts[a];
+
+		if (act->kind == ACT_ACK) {
+			apply_act(in, e, act);
+		} else if (act->kind == ACT_UNDO) {
+			q.undo = true;
+			for (size_t i = 0; i < in->c->n_categories; i++)
+				q.counts[i] = in->facts->counts[i].known &&
+							      in->facts->counts[i].previous >= 0
+						      ? in->facts->counts[i].previous
+						      : -1;
+		} else if ((act->kind == ACT_REPORT || act->kind == ACT_CORRECT) && act->unit < 0) {
+			int totals[DEF_MAX_CATEGORIES];
+
+			totals_of(in, act, totals);
+			for (size_t i = 0; i < in->c->n_categories; i++)
+				if (totals[i] >= 0)
+					q.counts[i] = totals[i];
+		} else {
+			/* Only totals can be confirmed yet; the rest is for a person. */
+			e->to_operator = true;
+			e->disposition = REPLY_QUEUE;
+			answer(e, "R-FORWARDED");
+			return;
+		}
+	}
+	ask_again(in, e, q.counts, &q);
+}
+
 /* Did an applied act leave something of its own to say, beside what goes to the operator? */
 static bool has_own_effect(const struct reply_reading *r)
 {
-	for (size_t i = 0; i < r->n_acts; i++)
-		switch (r->acts[i].kind) {
-		case ACT_REPORT:
-		case ACT_CORRECT:
-			if (r->acts[i].unit < 0)
-				return true;
-			break;
-		case ACT_SUBMITTED:
-		case ACT_FORECAST:
-		case ACT_STATUS:
-		case ACT_YES:
+	for (size_t i = 0; i < r->n_acts; i++) {
+		enum reply_act_kind k = r->acts[i].kind;
+
+		if (k == ACT_YES ||
+			(r->acts[i].unit < 0 &&
+				(k == ACT_REPORT || k == ACT_CORRECT || k == ACT_SUBMITTED ||
+					k == ACT_FORECAST || k == ACT_STATUS)))
 			return true;
-		default:
-			break;
-		}
+	}
 	return false;
 }
 
@@ -261,8 +281,8 @@ json_t *question_to_json(const struct campaign *c, const struct question *q)
 		if (q->counts[i] >= 0)
 			json_object_set_new(
 				counts, c->categories[i].id, json_integer(q->counts[i]));
-	return json_pack("{s:I, s:b, s:o}", "until", (json_int_t)q->until_ms, "undo", q->undo,
-		"counts", counts);
+	return json_pack("{s:I, s:I, s:b, s:o}", "until", (json_int_t)q->until_ms, "rev",
+		(json_int_t)q->rev, "undo", q->undo, "counts", counts);
 }
 
 void question_from_json(const struct campaign *c, const json_t *j, struct question *ret)
@@ -274,6 +294,7 @@ void question_from_json(const struct campaign *c, const json_t *j, struct questi
 	if (!json_is_integer(json_object_get(j, "until")) || !json_is_object(counts))
 		return;
 	q.until_ms = json_integer_value(json_object_get(j, "until"));
+	q.rev = json_integer_value(json_object_get(j, "rev"));
 	q.undo = json_is_true(json_object_get(j, "undo"));
 	for (size_t i = 0; i < ARRAY_LEN(q.counts); i++)
 		q.counts[i] = -1;

@@ -16,6 +16,7 @@ enum { EFFECT_CONFIRM_MS = 30 * 60 * 1000, EFFECT_REPEAT_MS = 10 * 60 * 1000 };
 struct question {
 	bool open;
 	int64_t until_ms;
+	int64_t rev; /* of the facts it was asked on: after another change it is asked anew */
 	bool undo;
 	int counts[DEF_MAX_CATEGORIES]; /* totals that "是" stores; -1: unchanged */
 };

@@ -16,6 +16,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "notifier/engine/audit.h"
+#include "notifier/engine/tally.h"
 
 enum { DRAIN_BATCH = 200, DRAIN_AFTER_MS = 200 };
 
@@ -83,12 +84,19 @@ static void write_lines(void *ctx)
 {
 	struct audit *a = ctx;
 	int fd = open(a->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	off_t end;
 
 	a->rc = fd < 0 ? -errno : 0;
 	if (fd < 0)
 		return;
-	if (write(fd, a->lines.data, a->lines.len) != (ssize_t)a->lines.len || fdatasync(fd) < 0)
+	end = lseek(fd, 0, SEEK_END);
+	errno = 0;
+	if (write(fd, a->lines.data, a->lines.len) != (ssize_t)a->lines.len || fdatasync(fd) < 0) {
 		a->rc = errno ? -errno : -EIO;
+		/* No half line may stay in front of the next try. */
+		if (end >= 0 && ftruncate(fd, end) < 0)
+			a->rc = -EIO;
+	}
 	(void)close(fd);
 }
 
@@ -144,6 +152,7 @@ static void drain(void *ctx)
 
 void audit_kick(struct engine *e)
 {
+	tally_kick(e);
 	if (e->audit && !timer_armed(e->audit->timer))
 		timer_after(e->audit->timer, DRAIN_AFTER_MS);
 }

@@ -41,6 +41,7 @@ static const struct {
 
 void control_end(struct control_call *call, int exit_code, const char *error)
 {
+	call->e->calls--;
 	ctl_end(call->req, exit_code, error);
 	json_decref(call->args);
 	free(call);
@@ -115,6 +116,9 @@ static void auth_done(void *ctx)
 	explicit_bzero(a->passphrase, sizeof(a->passphrase));
 	free(a);
 	if (rc < 0) {
+		engine_audit(call->e, "operator_refused",
+			json_pack("{s:s, s:s, s:i}", "op", call->name, "as", call->as, "uid",
+				(int)ctl_uid(call->req)));
 		LOG_WARN("operator_refused", "op=%s uid=%u err=%s", call->name,
 			(unsigned)ctl_uid(call->req), err_name(rc));
 		control_end(call, 1, "not an operator, or the passphrase is wrong");
@@ -177,6 +181,7 @@ void control_handle(void *ctx, struct ctl_request *req, const json_t *body)
 	}
 	*call = (struct control_call){
 		.e = e, .req = req, .json = json_is_true(json_object_get(body, "json"))};
+	e->calls++;
 	call->args = json_is_object(args) ? json_deep_copy(args) : json_object();
 	for (size_t i = 0; name && i < ARRAY_LEN(commands); i++) {
 		if (strcmp(commands[i].name, name))

@@ -12,9 +12,6 @@
 
 /* Handler for ctlsock_open(); CTX is the engine. */
 void control_handle(void *ctx, struct ctl_request *req, const json_t *body);
-/* Loads definition, calendar, units and templates again; what runs stays when there is an error. */
-int control_reload(struct engine *e, struct problems *p);
-
 /* One command being carried out. */
 struct control_call {
 	struct engine *e;
@@ -52,11 +49,12 @@ void control_bind(struct control_call *call);
 void control_pause(struct control_call *call);
 void control_resume(struct control_call *call);
 void control_go_live(struct control_call *call);
-void control_reload_call(struct control_call *call);
 void control_retry(struct control_call *call);
 void control_cancel(struct control_call *call);
 /* control_import.c */
 void control_import_contacts(struct control_call *call);
+/* control_reload.c */
+void control_reload_call(struct control_call *call);
 /* control_clock.c */
 void control_clock_show(struct control_call *call);
 void control_clock_set(struct control_call *call);

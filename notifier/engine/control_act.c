@@ -167,6 +167,10 @@ static void on_plain(void *ctx, int rc, const struct redis_value *v)
 		control_end(call, 69, "the store did not take it: try again");
 		return;
 	}
+	if (v->type == REDIS_STRING && !strcmp(v->str, "none")) {
+		control_end(call, 1, "there is no such entry");
+		return;
+	}
 	audit_kick(call->e);
 	ctl_line(call->req, "ok");
 	control_end(call, 0, NULL);
@@ -199,6 +203,9 @@ static void on_bound_code(void *ctx, int rc, const struct redis_value *v)
 		control_end(call, 69, "the store did not take it: try again");
 		return;
 	}
+	engine_audit(call->e, "operator",
+		json_pack("{s:s, s:s, s:s}", "op", call->name, "as", call->as, "unit",
+			control_str(call, "unit")));
 	if (call->json)
 		ctl_data(call->req, json_pack("{s:s}", "code", control_str(call, "code")));
 	else
@@ -236,7 +243,7 @@ static void on_bot_answer(void *ctx, const struct wire_control *answer)
 	struct flag *f = ctx;
 	struct control_call *call = f->call;
 
-	if (!answer)
+	if (!answer || !answer->ok)
 		control_end(call, 1,
 			"done here, but the bot has not confirmed within 5 s: a send in progress "
 			"may still go out");
@@ -259,6 +266,7 @@ static void on_flag(void *ctx, int rc, const struct redis_value *v)
 		return;
 	}
 	(void)snprintf(c.op, sizeof(c.op), "%s", f->op);
+	call->e->paused = !strcmp(f->op, "hold");
 	state_publish_all(call->e);
 	scheduler_kick(call->e);
 	audit_kick(call->e);
@@ -294,34 +302,19 @@ static void set_flag(
 
 void control_pause(struct control_call *call)
 {
-	call->e->paused = true; /* at once, even while the store is asked */
 	set_flag(call, "paused", "1", "hold");
 }
 
-/* ---- resume: lifts pause and hold; after a hold the bot sends every event again ---- */
+/* ---- resume: lifts pause and hold; after a hold the bot first sends every event again ---- */
 
-static void on_republished(void *ctx, const struct wire_control *answer)
-{
-	struct control_call *call = ctx;
+enum { SETTLE_EVERY_MS = 200, SETTLE_QUIET = 5, SETTLE_TRIES = 300 };
 
-	if (answer)
-		ctl_line(call->req, "the bot sends %" PRId64 " events again", answer->n);
-	else
-		ctl_line(call->req, "the bot has not answered: events since the loss will not come "
-				    "by themselves");
-	set_flag(call, "paused", "", "release");
-}
-
-static void on_seq(void *ctx, int rc, const struct redis_value *v)
-{
-	struct control_call *call = ctx;
-	struct wire_control c = {.op = "republish"};
-
-	if (rc == 0 && v->type == REDIS_STRING)
-		c.from_seq = strtoull(v->str, NULL, 10);
-	if (wait_control(call->e, &c, on_republished, call) < 0)
-		on_republished(call, NULL);
-}
+struct settle {
+	struct control_call *call;
+	struct timer *timer;
+	int quiet, tries;
+	uint64_t activity;
+};
 
 static void on_unhold(void *ctx, int rc, const struct redis_value *v)
 {
@@ -332,24 +325,16 @@ static void on_unhold(void *ctx, int rc, const struct redis_value *v)
 		return;
 	}
 	call->e->hold[0] = '\0';
-	recover_settle(call->e);
-	if (store_command(call->e->redis, on_seq, call,
-		    (const char *const[]){"GET", KEY_SPOOL_SEQ, NULL}) < 0)
-		control_end(call, 69, "the store is away");
+	set_flag(call, "paused", "", "release");
 }
 
-void control_resume(struct control_call *call)
+static void unhold(struct control_call *call)
 {
 	static const char *const keys[] = {KEY_CTL, KEY_AUDIT};
+	char *audit = control_audit(call, json_pack("{s:s}", "hold", call->e->hold));
 	struct args a;
-	char *audit;
 
-	call->e->paused = false;
-	if (!call->e->hold[0]) {
-		set_flag(call, "paused", "", "release");
-		return;
-	}
-	audit = control_audit(call, json_pack("{s:s}", "hold", call->e->hold));
+	recover_settle(call->e);
 	args_init(&a);
 	args_add(&a, "hold");
 	args_add(&a, "");
@@ -358,6 +343,69 @@ void control_resume(struct control_call *call)
 		control_end(call, 69, "the store is away");
 	args_fini(&a);
 	free(audit);
+}
+
+/* The events that come again are facts: what is due is decided only when they are in. */
+static void settle(void *ctx)
+{
+	struct settle *t = ctx;
+	struct control_call *call = t->call;
+	struct engine *e = call->e;
+
+	t->quiet = inbound_pending(e) || t->activity != e->activity ? 0 : t->quiet + 1;
+	t->activity = e->activity;
+	if (t->quiet < SETTLE_QUIET && ++t->tries < SETTLE_TRIES && !e->stopping) {
+		timer_after(t->timer, SETTLE_EVERY_MS);
+		return;
+	}
+	timer_destroy(t->timer);
+	free(t);
+	unhold(call);
+}
+
+static void on_republished(void *ctx, const struct wire_control *answer)
+{
+	struct control_call *call = ctx;
+	struct settle *t;
+
+	if (!answer || !answer->ok) {
+		control_end(call, 1,
+			"still on hold: the bot has not confirmed that it sends the replies again");
+		return;
+	}
+	ctl_line(call->req, "the bot sends %" PRId64 " events again", answer->n);
+	t = calloc(1, sizeof(*t));
+	if (!t || timer_new(call->e->loop, settle, t, &t->timer) < 0) {
+		free(t);
+		control_end(call, 70, "out of memory");
+		return;
+	}
+	t->call = call;
+	timer_after(t->timer, SETTLE_EVERY_MS);
+}
+
+static void on_seq(void *ctx, int rc, const struct redis_value *v)
+{
+	struct control_call *call = ctx;
+	struct wire_control c = {.op = "republish"};
+
+	if (store_failed(rc, v, "resume")) {
+		control_end(call, 69, "the store is away");
+		return;
+	}
+	if (v->type == REDIS_STRING)
+		c.from_seq = strtoull(v->str, NULL, 10);
+	if (wait_control(call->e, &c, on_republished, call) < 0)
+		control_end(call, 75, "too many commands wait for the bot: try again");
+}
+
+void control_resume(struct control_call *call)
+{
+	if (!call->e->hold[0])
+		set_flag(call, "paused", "", "release");
+	else if (store_command(call->e->redis, on_seq, call,
+			 (const char *const[]){"GET", KEY_SPOOL_SEQ, NULL}) < 0)
+		control_end(call, 69, "the store is away");
 }
 
 static void on_live(void *ctx, int rc, const struct redis_value *v)
@@ -387,73 +435,16 @@ void control_go_live(struct control_call *call)
 	free(audit);
 }
 
-/* ---- reload ---- */
-
-static void reload_synced(struct engine *e, int rc)
-{
-	if (rc < 0)
-		LOG_WARN("points_not_synced", "err=%s", err_name(rc));
-	scheduler_kick(e);
-}
-
-int control_reload(struct engine *e, struct problems *p)
-{
-	struct world next;
-	int rc =
-		world_load(conf_str(e->conf, "campaign"), conf_str(e->conf, "templates"), p, &next);
-
-	if (rc == 0 && strcmp(next.c->id, e->world.c->id)) {
-		problems_error(p, conf_str(e->conf, "campaign"), 0,
-			"this is campaign %s, but %s is running: another campaign needs a service "
-			"of its own",
-			next.c->id, e->world.c->id);
-		rc = SW_ECONF;
-		world_fini(&next);
-		return rc;
-	}
-	if (rc == 0)
-		rc = world_adopt(&next, &e->world);
-	if (rc == SW_ENOENT) {
-		problems_error(p, next.c->units_file, 0,
-			"a unit that has contacts is missing: import a roster without it first");
-		world_fini(&next);
-	}
-	if (rc < 0) {
-		LOG_ERROR("reload_refused", "errors=%zu", p->n_errors);
-		return rc;
-	}
-	world_fini(&e->world);
-	e->world = next;
-	LOG_INFO("reloaded", "campaign=%s digest=%s", next.c->id, next.c->digest);
-	e->activity++;
-	if (engine_ready(e)) {
-		state_publish_all(e);
-		scheduler_sync_points(e, reload_synced);
-	}
-	return 0;
-}
-
-void control_reload_call(struct control_call *call)
-{
-	struct problems p;
-	int rc;
-
-	problems_init(&p);
-	rc = control_reload(call->e, &p);
-	for (size_t i = 0; i < p.n; i++)
-		ctl_line(call->req, "%s:%d: %s%s", p.items[i].file, p.items[i].line,
-			p.items[i].level == PROBLEM_WARNING ? "W: " : "", p.items[i].text);
-	problems_fini(&p);
-	control_end(call, rc < 0 ? 78 : 0, rc < 0 ? "refused: what was running goes on" : NULL);
-}
-
 /* ---- single messages ---- */
 
 struct single {
 	struct control_call *call;
 	char mid[40];
 	const char *state, *why;
+	bool is_retry;
 };
+
+static void cancel_at_bot(struct single *s);
 
 static void on_single(void *ctx, int rc, const struct redis_value *v)
 {
@@ -467,8 +458,14 @@ static void on_single(void *ctx, int rc, const struct redis_value *v)
 		audit_kick(call->e);
 		ctl_line(call->req, "ok");
 		control_end(call, 0, NULL);
+	} else if (v->type == REDIS_STRING && !strcmp(v->str, "handed_over") && !s->is_retry) {
+		cancel_at_bot(s);
+		return;
 	} else
-		control_end(call, 1, "no such message, or its state does not allow it");
+		control_end(call, 1,
+			s->is_retry ? "only what is parked or dead can be sent again, and "
+				      "publicity never"
+				    : "no such message, or it has left already");
 	free(s);
 }
 
@@ -489,6 +486,7 @@ static void single_finish(struct single *s)
 	args_add(&a, s->why);
 	args_addi(&a, engine_now_ms(call->e));
 	args_add(&a, audit);
+	args_add(&a, s->is_retry ? "retry" : "");
 	if (store_eval(call->e->redis, "finish", on_single, s, keys, 7, &a) < 0) {
 		control_end(call, 69, "the store is away");
 		free(s);
@@ -516,23 +514,38 @@ void control_retry(struct control_call *call)
 {
 	struct single *s = single_new(call, "queued", "an operator has it sent again");
 
-	if (s)
-		single_finish(s);
+	if (!s)
+		return;
+	s->is_retry = true;
+	single_finish(s);
 }
 
 static void on_cancel_answer(void *ctx, const struct wire_control *answer)
 {
 	struct single *s = ctx;
+	struct control_call *call = s->call;
 
-	if (answer && answer->ok) {
-		ctl_line(s->call->req, "taken back from the bot");
-		control_end(s->call, 0, NULL);
-		free(s);
-	} else if (answer) {
-		single_finish(
-			s); /* the bot does not have it (any more): maybe it still waits here */
-	} else {
-		control_end(s->call, 1, "unconfirmed: the bot has not answered within 5 s");
+	if (!answer)
+		control_end(call, 1, "unconfirmed: the bot has not answered within 5 s");
+	else if (!answer->ok)
+		control_end(call, 1, "too late: the bot has sent it, or does not have it");
+	else {
+		engine_audit(call->e, "operator",
+			json_pack("{s:s, s:s, s:s}", "op", call->name, "as", call->as, "mid",
+				s->mid));
+		ctl_line(call->req, "taken back from the bot");
+		control_end(call, 0, NULL);
+	}
+	free(s);
+}
+
+static void cancel_at_bot(struct single *s)
+{
+	struct wire_control c = {.op = "cancel"};
+
+	memcpy(c.mid, s->mid, ID_HEX + 1);
+	if (wait_control(s->call->e, &c, on_cancel_answer, s) < 0) {
+		control_end(s->call, 75, "too many commands wait for the bot: try again");
 		free(s);
 	}
 }
@@ -540,13 +553,7 @@ static void on_cancel_answer(void *ctx, const struct wire_control *answer)
 void control_cancel(struct control_call *call)
 {
 	struct single *s = single_new(call, "cancelled", "an operator cancelled it");
-	struct wire_control c = {.op = "cancel"};
 
-	if (!s)
-		return;
-	memcpy(c.mid, s->mid, ID_HEX + 1);
-	if (wait_control(call->e, &c, on_cancel_answer, s) < 0) {
-		control_end(call, 75, "too many commands wait for the bot: try again");
-		free(s);
-	}
+	if (s)
+		single_finish(s);
 }

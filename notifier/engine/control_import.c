@@ -15,6 +15,8 @@
 #include "core/base/text.h"
 #include "notifier/engine/control.h"
 
+#define USERID_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-.@"
+
 enum { ROSTER_MAX = 5000 };
 
 struct roster {
@@ -114,6 +116,10 @@ static int on_row(void *ctx, const struct csv_row *row)
 		problems_error(&r->p, r->name, row->line, "name: empty, or longer than 63 bytes");
 	if (text_copy(k.userid, sizeof(k.userid), row->cells[5]) < 0)
 		problems_error(&r->p, r->name, row->line, "userid: longer than 64 bytes");
+	/* WeCom's own characters (document 90236); "@all" would call everybody. */
+	if (k.userid[0] == '@' || strspn(k.userid, USERID_CHARS) != strlen(k.userid))
+		problems_error(&r->p, r->name, row->line,
+			"userid: letters, digits and _ - . @ only, not \"%s\"", k.userid);
 	for (size_t i = 0; k.userid[0] && i < r->n; i++)
 		if (!strcasecmp(r->items[i].userid, k.userid))
 			problems_error(&r->p, r->name, row->line,

@@ -1,6 +1,7 @@
 /*
  * notifier/engine/control_read.c: what an operator may look at without being asked who he is.
  */
+#include <stdarg.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -340,7 +341,26 @@ struct recount {
 	size_t pending;
 	int64_t cards[5]; /* mids, due, outbox, unknown, park */
 	int rc;
+	bool again; /* the second count: the first may have seen things on their way */
 };
+
+static void recount_scanned(void *ctx, int rc);
+
+/* What does not add up is said only by the second count. */
+static void wrong(struct recount *r, const char *fmt, ...) SW_PRINTF(2, 3);
+static void wrong(struct recount *r, const char *fmt, ...)
+{
+	char text[160];
+	va_list ap;
+
+	r->wrong++;
+	if (!r->again)
+		return;
+	va_start(ap, fmt);
+	(void)vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	ctl_line(r->call->req, "%s", text);
+}
 
 static void recount_one(void *ctx, const struct message *m)
 {
@@ -353,10 +373,8 @@ static void recount_one(void *ctx, const struct message *m)
 	for (size_t i = 0; i < m->n_attempts; i++)
 		accepted = accepted || strstr(m->attempts[i].text, " accepted ");
 	if (st == ARRAY_LEN(states) || (!strcmp(m->st, "accepted") && !accepted) ||
-		(!strcmp(m->st, "dead") && accepted)) {
-		r->wrong++;
-		ctl_line(r->call->req, "%s: state %s does not fit its attempts", m->mid, m->st);
-	}
+		(!strcmp(m->st, "dead") && accepted))
+		wrong(r, "%s: state %s does not fit its attempts", m->mid, m->st);
 }
 
 static void recount_end(struct recount *r)
@@ -371,17 +389,17 @@ static void recount_end(struct recount *r)
 		free(r);
 		return;
 	}
-	if ((int64_t)r->total != r->cards[0]) {
-		r->wrong++;
-		ctl_line(call->req, "planned %lld, but %zu records", (long long)r->cards[0],
-			r->total);
-	}
+	if ((int64_t)r->total != r->cards[0])
+		wrong(r, "planned %lld, but %zu records", (long long)r->cards[0], r->total);
 	for (size_t i = 1; i < ARRAY_LEN(sets); i++)
-		if ((int64_t)r->n[state_index(sets[i])] != r->cards[i]) {
-			r->wrong++;
-			ctl_line(call->req, "state %s: %zu records, %lld in its index", sets[i],
+		if ((int64_t)r->n[state_index(sets[i])] != r->cards[i])
+			wrong(r, "state %s: %zu records, %lld in its index", sets[i],
 				r->n[state_index(sets[i])], (long long)r->cards[i]);
-		}
+	if (r->wrong && !r->again) {
+		*r = (struct recount){.call = call, .again = true};
+		each_message(call->e, recount_one, recount_scanned, r);
+		return;
+	}
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
 		if (r->n[i])
 			ctl_line(call->req, "%s %zu", states[i], r->n[i]);

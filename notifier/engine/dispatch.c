@@ -53,6 +53,8 @@ void dispatch_park(struct engine *e, const char *channel, const char *route, int
 		return;
 	if (i == e->n_parked)
 		e->n_parked++;
+	else if (e->parked[i].until_ms >= until_ms)
+		return; /* it waits longer already */
 	(void)snprintf(e->parked[i].name, sizeof(e->parked[i].name), "%s", name);
 	e->parked[i].until_ms = until_ms;
 	LOG_INFO("route_parked", "chan=%s until_ms=%" PRId64, name, until_ms);
@@ -87,8 +89,10 @@ void dispatch_publish(struct engine *e, const struct message *m, int attempt)
 		.attempt = attempt, .not_before_ms = m->due_ms, .expires_at_ms = m->expires_ms};
 	char topic[TOPIC_MAX], *json;
 
-	if (!e->mqtt || !mqtt_connected(e->mqtt))
-		return; /* published when the broker is back */
+	if (!e->mqtt || !mqtt_connected(e->mqtt)) {
+		e->unpublished = true; /* published when the broker is back */
+		return;
+	}
 	if (text_copy(o.mid, sizeof(o.mid), m->mid) < 0 ||
 		text_copy(o.unit, sizeof(o.unit), m->unit) < 0 ||
 		text_copy(o.channel, sizeof(o.channel), m->ch) < 0 ||
@@ -103,7 +107,7 @@ void dispatch_publish(struct engine *e, const struct message *m, int attempt)
 	json = wire_out_encode(&o, engine_now_ms(e));
 	if (!json || mqtt_publish(e->mqtt, topic_out(topic, o.channel, o.route), json, strlen(json),
 			     false) < 0)
-		LOG_DEBUG("publish_later", "mid=%s", m->mid); /* the outbox brings it again */
+		e->unpublished = true; /* the outbox brings it again */
 	else
 		LOG_DEBUG("message_published", "mid=%s attempt=%d", m->mid, attempt);
 	free(json);
@@ -151,10 +155,29 @@ static void on_outbox(void *ctx, int rc, const struct redis_value *v)
 
 void dispatch_on_connect(struct engine *e)
 {
+	if (!engine_ready(e) || e->paused || e->hold[0])
+		return;
+	e->unpublished = false;
 	/* At most 200 at once; the rest follows with the republication. */
-	if (engine_ready(e))
-		(void)!store_command(e->redis, on_outbox, e,
-			(const char *const[]){"ZRANGE", KEY_OUTBOX, "0", "199", NULL});
+	(void)!store_command(e->redis, on_outbox, e,
+		(const char *const[]){"ZRANGE", KEY_OUTBOX, "0", "199", NULL});
+}
+
+static void on_hold_heard(void *ctx, const struct wire_control *answer)
+{
+	(void)ctx;
+	if (!answer || !answer->ok)
+		LOG_WARN("hold_not_confirmed", "answer=%d", answer != NULL);
+}
+
+void dispatch_on_bot_online(struct engine *e)
+{
+	struct wire_control hold = {.op = "hold"};
+
+	/* Its own hold does not outlive it. */
+	if ((e->paused || e->hold[0]) && wait_control(e, &hold, on_hold_heard, NULL) < 0)
+		LOG_WARN("hold_not_sent", "paused=%d", e->paused);
+	dispatch_on_connect(e);
 }
 
 /* ---- verdicts ---- */
@@ -182,6 +205,15 @@ struct verdict_op {
 	struct wire_verdict v;
 };
 
+/* A rate refusal holds for as long as it says; for one message's own pauses the others wait a minute at most. */
+static void park_for(
+	struct engine *e, const char *channel, const char *route, int64_t due_ms, bool is_rate)
+{
+	int64_t longest = engine_now_ms(e) + ENGINE_PARK_MAX_MS;
+
+	dispatch_park(e, channel, route, is_rate || due_ms < longest ? due_ms : longest);
+}
+
 static void on_recorded(void *ctx, int rc, const struct redis_value *v)
 {
 	struct verdict_op *op = ctx;
@@ -202,7 +234,8 @@ static void on_recorded(void *ctx, int rc, const struct redis_value *v)
 		metrics_add(e->metrics, "shouwang_verdicts_total", labels, 1);
 		/* The destination asked us to wait, or cannot be reached: what else is for it waits too, in order. */
 		if (v->items[2].integer > 0)
-			dispatch_park(e, v->items[3].str, v->items[4].str, v->items[2].integer);
+			park_for(e, v->items[3].str, v->items[4].str, v->items[2].integer,
+				!strcmp(op->v.class, "rate"));
 	}
 out:
 	e->activity++;

@@ -1,6 +1,8 @@
 /*
  * notifier/engine/engine.c: small things all parts of the engine need.
  */
+#include <stdlib.h>
+
 #include "core/base/log.h"
 #include "notifier/engine/engine.h"
 
@@ -19,14 +21,42 @@ bool engine_ready(const struct engine *e)
 	return e->leader && e->loaded && !e->stopping && redis_ready(e->redis);
 }
 
-void engine_fenced(struct engine *e)
+bool engine_idle(const struct engine *e)
+{
+	/* A command that reloads is itself in progress. */
+	return scheduler_quiet(e) && inbound_idle(e) && e->calls <= 1 && (e->loaded || !e->leader);
+}
+
+void engine_fatal(struct engine *e, const char *why, int exit_code)
 {
 	if (e->stopping)
 		return;
-	LOG_ERROR("lease_lost", "fence=%s", e->fence);
+	LOG_ERROR("fatal", "why=%s fence=%s", why, e->fence);
 	e->leader = false;
 	e->stopping = true;
-	e->on_fatal(e->fatal_ctx, 75);
+	e->on_fatal(e->fatal_ctx, exit_code);
+}
+
+void engine_fenced(struct engine *e)
+{
+	engine_fatal(e, "lease_lost", 75);
+}
+
+static void on_audit_added(void *ctx, int rc, const struct redis_value *v)
+{
+	(void)ctx;
+	(void)store_failed(rc, v, "audit_add");
+}
+
+void engine_audit(struct engine *e, const char *ev, json_t *detail)
+{
+	char *json = engine_audit_json(e, ev, detail);
+
+	if (json && store_command(e->redis, on_audit_added, e,
+			    (const char *const[]){"XADD", KEY_AUDIT, "*", "j", json, NULL}) < 0)
+		LOG_WARN("audit_record_lost", "op=%s", ev);
+	free(json);
+	audit_kick(e);
 }
 
 char *engine_audit_json(struct engine *e, const char *ev, json_t *detail)

@@ -34,12 +34,15 @@ enum {
 	ENGINE_LATE_MS = 2 * 3600 * 1000,
 	ENGINE_MAX_ROUTES = 256,
 	ENGINE_MAX_INBOUND = 1000,
+	ENGINE_PARK_MAX_MS = 60000, /* a route waits no longer for one message's own pauses */
 };
 
 struct scheduler;
 struct inbound;
 struct simclock;
 struct audit;
+struct tally;
+struct reload;
 struct wire_wait;
 
 /* A destination that told us to wait; messages of it keep their order. */
@@ -59,10 +62,9 @@ struct engine {
 	struct journal *journal;
 	char *journal_dir; /* every instance has its own file in it */
 	struct seal_key data_key;
-	char instance
-		[40];    /* kept in the state folder: a restart takes its own lease over at once */
-	char fence[24];  /* of the lease, as text; "" while standby */
-	char holder[64]; /* who has the lease when it is not us */
+	char instance[40]; /* kept in the state folder: its own lease is taken over at once */
+	char fence[24];    /* of the lease, as text; "" while standby */
+	char holder[64];   /* who has the lease when it is not us */
 	bool leader;
 	bool loaded; /* roster, facts, flags are read since the last connect */
 	bool stopping;
@@ -71,14 +73,19 @@ struct engine {
 	char hold[64]; /* why sending is held; "" = not */
 	struct parked_route parked[ENGINE_MAX_ROUTES];
 	size_t n_parked;
-	uint64_t
-		activity; /* rises with everything that happens: the simulated clock waits for quiet */
+	bool unpublished;  /* something in the outbox did not reach the broker yet */
+	uint64_t activity; /* rises with all that happens: the simulated clock waits for quiet */
 	struct timer *lease_timer;
 	struct scheduler *scheduler;
 	struct inbound *inbound;
 	struct simclock *simclock;
 	struct audit *audit;
+	struct tally *tally;
+	struct reload *reload;   /* one on its way */
+	size_t calls;            /* operators' commands in progress */
 	struct wire_wait *waits; /* control commands to the bot that wait for their answer */
+	/* We have the lease (again): time to join the broker. */
+	void (*on_leading)(void *ctx);
 	/* Asked to end: the lease is lost, or a dependency is unusable for good. */
 	void (*on_fatal)(void *ctx, int exit_code);
 	void *fatal_ctx;
@@ -88,8 +95,14 @@ int64_t engine_now_ms(const struct engine *e);
 bool engine_simulated(const struct engine *e);
 /* May the notifier work right now: leader, store loaded and reachable? */
 bool engine_ready(const struct engine *e);
+/* Nothing in progress holds on to units or facts by their place. */
+bool engine_idle(const struct engine *e);
 /* A call answered FENCED: somebody else has the lease. Ends the process by on_fatal. */
 void engine_fenced(struct engine *e);
+/* Ends the process for its supervisor to start it anew. Once. */
+void engine_fatal(struct engine *e, const char *why, int exit_code);
+/* A record of its own in the audit stream, for what is no transition. DETAIL is taken. */
+void engine_audit(struct engine *e, const char *ev, json_t *detail);
 /* Compact JSON object {"at":..,"ev":EV, ..} for the audit stream from json_pack-ed DETAIL (taken); caller frees. */
 char *engine_audit_json(struct engine *e, const char *ev, json_t *detail);
 
@@ -98,6 +111,8 @@ int leader_start(struct engine *e) SW_MUST_CHECK;
 void leader_on_redis_ready(struct engine *e);
 void leader_on_redis_away(struct engine *e);
 void leader_stop(struct engine *e);
+/* Memory and store disagree: everything is read again. */
+void leader_reload(struct engine *e);
 
 /* load.c: reads roster, facts, flags, clock from the store; DONE(rc) on a later turn */
 void load_all(struct engine *e, void (*done)(struct engine *e, int rc));
@@ -123,6 +138,8 @@ size_t scheduler_handed_over(const struct engine *e);
 /* dispatch.c: outbox towards the bot */
 void dispatch_publish(struct engine *e, const struct message *m, int attempt);
 void dispatch_on_connect(struct engine *e);
+/* The bot (re)started: it gets the outbox, and the hold while we pause. */
+void dispatch_on_bot_online(struct engine *e);
 void dispatch_on_verdict(struct engine *e, const char *payload, size_t len);
 /* Destination of a recipient: channel robot -> the group's robot name, app -> the first application; "" = none. */
 const char *dispatch_route(const struct engine *e, const char *channel, const char *unit);
@@ -136,6 +153,7 @@ int inbound_create(struct engine *e) SW_MUST_CHECK;
 void inbound_destroy(struct engine *e);
 void inbound_on_event(struct engine *e, const char *payload, size_t len);
 size_t inbound_pending(const struct engine *e);
+bool inbound_idle(const struct engine *e); /* none is being worked on */
 /* The store is back: goes on with what waits. */
 void inbound_kick(struct engine *e);
 

@@ -33,7 +33,8 @@ struct event {
 	bool known;
 	json_t *ask; /* {"q":..,"last":{"digest","at"},"answers":{"from","n"}}; may be NULL */
 	char chat_unit[16]; /* the group's unit, "" = not bound */
-	char bind_unit[16]; /* unit of the binding code in the text, "" = none */
+	char code[33];      /* binding code the text gives, "" = it is no binding */
+	char bind_unit[16]; /* the unit that code was made for, "" = unknown code */
 	size_t pending;
 	bool failed;
 	/* what was decided */
@@ -54,6 +55,11 @@ static void start_next(struct engine *e);
 size_t inbound_pending(const struct engine *e)
 {
 	return e->inbound->n;
+}
+
+bool inbound_idle(const struct engine *e)
+{
+	return !e->inbound->current;
 }
 
 static void event_free(struct event *v)
@@ -106,7 +112,9 @@ static void on_stored(void *ctx, int rc, const struct redis_value *v)
 		return;
 	}
 	if (v->str && !strcmp(v->str, "rev")) {
+		/* What is in memory is not what is stored: read it again, then this event once more. */
 		LOG_WARN("facts_changed_meanwhile", "event=%s", ev->in.id);
+		leader_reload(e);
 		event_end(e, false);
 		return;
 	}
@@ -137,12 +145,14 @@ static void store_event(struct event *ev, struct store_call *s)
 {
 	struct engine *e = ev->e;
 	char in_key[STORE_KEY], fact_key[STORE_KEY], ask_key[STORE_KEY], answer_key[STORE_KEY];
+	char bind_key[STORE_KEY];
 	const char *const keys[] = {KEY_LEASE, store_key(in_key, KEY_IN_PREFIX, ev->in.id),
 		store_key(fact_key, KEY_FACT_PREFIX,
 			ev->unit >= 0 ? e->world.c->units->items[ev->unit].code : "-"),
 		store_key(ask_key, KEY_ASK_PREFIX, ev->in.sender), KEY_DUE, KEY_MIDS,
 		store_key(answer_key, KEY_MESSAGE_PREFIX, s->answer_mid), KEY_QUEUE, KEY_AUDIT,
-		KEY_SPOOL_SEQ, KEY_CHAT};
+		KEY_SPOOL_SEQ, KEY_CHAT,
+		store_key(bind_key, KEY_BIND ":", ev->code[0] ? ev->code : "-")};
 	struct args a;
 
 	args_init(&a);
@@ -164,7 +174,7 @@ static void store_event(struct event *ev, struct store_call *s)
 		args_add(&a, s->answer.v[i]);
 	if (s->answer.error)
 		a.error = s->answer.error;
-	if (store_eval(e->redis, "inbound", on_stored, ev, keys, 11, &a) < 0)
+	if (store_eval(e->redis, "inbound", on_stored, ev, keys, 12, &a) < 0)
 		event_end(e, false);
 	args_fini(&a);
 	args_fini(&s->answer);
@@ -288,6 +298,17 @@ out:
 	buf_fini(&text);
 }
 
+/* A stranger is told once a day that he counts for nothing. */
+static bool told_stranger_today(struct event *ev, int64_t now)
+{
+	json_int_t day = civil_to_days(civil_of_ms(now));
+
+	if (json_integer_value(json_object_get(ev->ask, "stranger")) == day)
+		return true;
+	json_object_set_new(ev->ask, "stranger", json_integer(day));
+	return false;
+}
+
 /* An answer to an answer to an answer is a loop: a bounded number for one person in ten minutes. */
 static bool may_answer(struct event *ev, int64_t now)
 {
@@ -371,7 +392,7 @@ static void carry_out(struct event *ev, const struct reply_reading *r, const str
 		else
 			json_object_del(ev->ask, "q");
 	}
-	if (answer_id[0] && may_answer(ev, now))
+	if (answer_id[0] && !(ev->unit < 0 && told_stranger_today(ev, now)) && may_answer(ev, now))
 		make_answer(ev, answer_id, ef, &s);
 	s.ask_json = json_dumps(ev->ask, JSON_COMPACT);
 	if (ef->to_operator)
@@ -414,7 +435,9 @@ static void decide(struct event *ev)
 	const struct campaign *c = e->world.c;
 	int contact = world_contact_by_userid(&e->world, ev->in.sender);
 	const struct contact *k = contact >= 0 ? &e->world.contacts.items[contact] : NULL;
-	struct reply_context ctx = {.now_ms = engine_now_ms(e),
+	/* The moment it was said, not the moment we got round to it: "明天" and a half-hour's question depend on it. */
+	int64_t at_ms = ev->in.at_ms < engine_now_ms(e) ? ev->in.at_ms : engine_now_ms(e);
+	struct reply_context ctx = {.now_ms = at_ms,
 		.unit = k ? k->unit : -1,
 		.mentioned = ev->in.mentioned,
 		.channel = ev->in.group ? REPLY_GROUP : REPLY_SINGLE};
@@ -428,7 +451,7 @@ static void decide(struct event *ev)
 	ev->unit = ctx.unit;
 	if (!ev->ask)
 		ev->ask = json_object();
-	if (strstr(ev->in.text, "绑定")) {
+	if (ev->code[0]) {
 		carry_out_binding(ev);
 		return;
 	}
@@ -517,7 +540,6 @@ static void on_chat(void *ctx, int rc, const struct redis_value *v)
 	read_done(ev);
 }
 
-/* GETDEL of the code: a code is good for one try, right or wrong person. */
 static void on_bind(void *ctx, int rc, const struct redis_value *v)
 {
 	struct event *ev = ctx;
@@ -538,21 +560,26 @@ static void ask(struct event *ev, redis_cb cb, const char *const *words)
 	}
 }
 
-/* The code behind 绑定: the run of hex digits. "" = none. */
-static void binding_code(const char *text, char ret[33])
+/* `@name 绑定 CODE` and nothing else, said to the robot in a group: CODE goes into RET. "" otherwise. */
+static void binding_code(const struct wire_in *in, char ret[33])
 {
-	const char *p = strstr(text, "绑定");
-	size_t n = 0;
+	const char *p = in->text;
+	size_t n;
 
 	ret[0] = '\0';
-	if (!p)
+	if (!in->group || !in->mentioned)
+		return;
+	if (*p == '@') {
+		p += strcspn(p, " ");
+		p += strspn(p, " ");
+	}
+	if (!text_starts(p, "绑定"))
 		return;
 	p += strlen("绑定");
-	while (*p == ' ')
-		p++;
-	while (n < 32 && ((p[n] >= '0' && p[n] <= '9') || (p[n] >= 'a' && p[n] <= 'z') ||
-				 (p[n] >= 'A' && p[n] <= 'Z')))
-		n++;
+	p += strspn(p, " ");
+	n = strspn(p, "0123456789abcdefABCDEF");
+	if (n == 0 || n > 32 || p[n + strspn(p + n, " ")])
+		return;
 	memcpy(ret, p, n);
 	ret[n] = '\0';
 }
@@ -561,7 +588,7 @@ static void start_next(struct engine *e)
 {
 	struct inbound *b = e->inbound;
 	struct event *ev = b->head;
-	char key[STORE_KEY], code[33];
+	char key[STORE_KEY];
 
 	if (b->current || !ev || !engine_ready(e) || e->stopping)
 		return;
@@ -578,13 +605,10 @@ static void start_next(struct engine *e)
 		(const char *const[]){"GET", store_key(key, KEY_ASK_PREFIX, ev->in.sender), NULL});
 	if (ev->in.group)
 		ask(ev, on_chat, (const char *const[]){"HGET", KEY_CHAT, ev->in.chat, NULL});
-	binding_code(ev->in.text, code);
-	if (code[0]) {
-		char bind[STORE_KEY];
-
-		(void)snprintf(bind, sizeof(bind), "%s:%s", KEY_BIND, code);
-		ask(ev, on_bind, (const char *const[]){"GETDEL", bind, NULL});
-	}
+	binding_code(&ev->in, ev->code);
+	if (ev->code[0])
+		ask(ev, on_bind,
+			(const char *const[]){"GET", store_key(key, KEY_BIND ":", ev->code), NULL});
 	read_done(ev);
 }
 

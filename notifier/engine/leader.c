@@ -78,6 +78,7 @@ static void on_lease(void *ctx, int rc, const struct redis_value *v)
 	if (fresh) {
 		LOG_INFO("lease_taken", "fence=%s", e->fence);
 		metrics_set(e->metrics, "shouwang_lease_held", NULL, 1);
+		e->on_leading(e->fatal_ctx);
 	}
 	if (!e->loaded)
 		load_all(e, loaded);
@@ -100,6 +101,12 @@ static void ask(void *ctx)
 	if (store_eval(e->redis, "lease", on_lease, e, lease_keys, 1, &a) < 0)
 		LOG_WARN("lease_not_asked", "redis=%s", "away");
 	args_fini(&a);
+}
+
+void leader_reload(struct engine *e)
+{
+	e->loaded = false;
+	load_all(e, loaded);
 }
 
 int leader_start(struct engine *e)

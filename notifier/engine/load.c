@@ -121,7 +121,9 @@ static void on_fact(void *ctx, int rc, const struct redis_value *v)
 	struct load *l = f->l;
 	struct world *w = &l->e->world;
 
-	if (!bad(l, rc, v, "load_fact") && v->type == REDIS_STRING) {
+	if (!bad(l, rc, v, "load_fact"))
+		facts_init(&w->facts[f->unit]); /* what the store does not have, nobody has */
+	if (rc == 0 && v->type == REDIS_STRING) {
 		json_t *j = json_loadb(v->str, v->len, JSON_REJECT_DUPLICATES, NULL);
 		struct sw_err err = {0};
 

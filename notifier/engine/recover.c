@@ -8,6 +8,7 @@
  */
 #include <dirent.h>
 #include <errno.h>
+#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -67,6 +68,11 @@ static int on_record(void *ctx, const struct journal_record *rec)
 	}
 	if (rec->kind != 'H')
 		return 0;
+	for (size_t i = 0; i < r->n; i++)
+		if (!strcmp(r->attempts[i].mid, a.mid)) {
+			r->attempts[i].n = a.n > r->attempts[i].n ? a.n : r->attempts[i].n;
+			return 0;
+		}
 	if (r->n == ATTEMPTS_MAX)
 		r->too_many = true;
 	else
@@ -123,8 +129,8 @@ static void on_rehanded(void *ctx, int rc, const struct redis_value *v)
 static void rehand(struct recover *r, const struct attempt *at)
 {
 	char key[STORE_KEY];
-	const char *const keys[] = {
-		KEY_LEASE, store_key(key, KEY_MESSAGE_PREFIX, at->mid), KEY_DUE, KEY_OUTBOX};
+	const char *const keys[] = {KEY_LEASE, store_key(key, KEY_MESSAGE_PREFIX, at->mid), KEY_DUE,
+		KEY_OUTBOX, KEY_UNKNOWN, KEY_PARK};
 	struct args a;
 
 	args_init(&a);
@@ -132,7 +138,7 @@ static void rehand(struct recover *r, const struct attempt *at)
 	args_add(&a, at->mid);
 	args_addi(&a, at->n);
 	r->pending++;
-	if (store_eval(r->e->redis, "rehand", on_rehanded, r, keys, 4, &a) < 0) {
+	if (store_eval(r->e->redis, "rehand", on_rehanded, r, keys, 6, &a) < 0) {
 		r->rc = SW_EAWAY;
 		r->pending--;
 	}
@@ -214,8 +220,15 @@ void recover_start(struct engine *e, void (*done)(struct engine *e, int rc))
 	}
 }
 
+static int on_last_record(void *ctx, const struct journal_record *rec)
+{
+	*(uint64_t *)ctx = rec->pos;
+	return 0;
+}
+
 void recover_settle(struct engine *e)
 {
+	struct sw_err err = {0};
 	struct args a;
 	DIR *d = opendir(e->journal_dir);
 
@@ -223,23 +236,24 @@ void recover_settle(struct engine *e)
 	args_pair(&a, "HSET", KEY_JOURNAL);
 	for (struct dirent *f = d ? readdir(d) : NULL; f; f = readdir(d)) {
 		char *path = NULL;
-		struct buf b;
+		uint64_t end = 0;
 		size_t len = strlen(f->d_name);
 
 		if (!text_ends(f->d_name, ".log") ||
 			asprintf(&path, "%s/%s", e->journal_dir, f->d_name) < 0)
 			continue;
-		buf_init(&b, 64 << 20);
-		if (file_read(path, &b, NULL) == 0) {
-			args_addf(&a, "%.*s", (int)(len - 4), f->d_name);
-			args_addi(&a, (int64_t)b.len);
-		}
-		buf_fini(&b);
+		if (journal_read(path, 0, on_last_record, &end, &err) < 0)
+			LOG_ERROR("journal_unreadable", "err=%s", err.text);
+		args_addf(&a, "%.*s", (int)(len - 4), f->d_name);
+		args_addf(&a, "%" PRIu64, end);
 		free(path);
 	}
 	if (d)
 		(void)closedir(d);
-	if (a.n > 2 && !a.error)
+	/* A journal the folder lacks was looked at by a person: it is not missed again. */
+	if (store_command(e->redis, NULL, NULL, (const char *const[]){"DEL", KEY_JOURNAL, NULL}) ==
+			0 &&
+		a.n > 2 && !a.error)
 		(void)!redis_command(e->redis, NULL, NULL, (int)a.n, a.v, NULL);
 	args_fini(&a);
 }

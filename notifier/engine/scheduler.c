@@ -20,6 +20,8 @@
 #include "core/base/text.h"
 #include "notifier/engine/engine.h"
 
+enum { FAILED_AGAIN_MS = 1000 };
+
 struct scheduler {
 	struct timer *wall; /* next due point or message */
 	struct timer *real; /* next republication */
@@ -29,6 +31,8 @@ struct scheduler {
 	size_t pending;     /* calls of this round without an answer */
 	bool did;           /* this round changed something */
 	int64_t next_ms;
+	bool failed;        /* something is still due: looked at again a second later */
+	int parked;         /* messages this round moved behind a parked route */
 	size_t handed_over; /* messages in the outbox as of the last round */
 };
 
@@ -48,6 +52,8 @@ static void round_end(struct engine *e)
 		scheduler_kick(e);
 		return;
 	}
+	if (s->failed)
+		timer_after(s->real, FAILED_AGAIN_MS);
 	if (s->next_ms != INT64_MAX)
 		timer_at(s->wall, s->next_ms);
 	simclock_check(e);
@@ -67,6 +73,8 @@ static void on_changed(void *ctx, int rc, const struct redis_value *v)
 		engine_fenced(e);
 	else if (!store_failed(rc, v, "schedule"))
 		e->scheduler->did = true;
+	else
+		e->scheduler->failed = true;
 	e->activity++;
 	audit_kick(e);
 	call_done(e);
@@ -78,6 +86,7 @@ static void call(struct engine *e, const char *script, redis_cb cb, void *ctx,
 	e->scheduler->pending++;
 	if (store_eval(e->redis, script, cb, ctx, keys, n_keys, a) < 0) {
 		LOG_WARN("schedule_not_asked", "op=%s", script);
+		e->scheduler->failed = true;
 		e->scheduler->pending--;
 		if (ctx != e)
 			free(ctx);
@@ -156,12 +165,30 @@ static void add_record(struct engine *e, struct args *a, const struct plan_messa
 	free(points);
 }
 
+/* A group's own reminder: the day's one is used up once it is stored. */
+struct group_op {
+	struct engine *e;
+	int unit; /* -1: not a group's */
+	int64_t nominal_ms;
+};
+
+static void on_grouped(void *ctx, int rc, const struct redis_value *v)
+{
+	struct group_op op = *(struct group_op *)ctx;
+
+	free(ctx);
+	if (rc == 0 && v->type == REDIS_INTEGER && v->integer == 1 && op.unit >= 0)
+		op.e->world.last_group_ms[op.unit] = op.nominal_ms;
+	on_changed(op.e, rc, v);
+}
+
 static void group_message(struct engine *e, const struct plan_decision *d,
 	const struct plan_message *m, const char *revision, const char *old_mid, int64_t due_ms)
 {
 	char key[STORE_KEY], old_key[STORE_KEY];
 	const char *const keys[] = {KEY_LEASE, KEY_POINTS, KEY_DECIDED, KEY_DUE, KEY_MIDS, key,
 		KEY_LAST, KEY_AUDIT, old_key};
+	struct group_op *op;
 	struct args a;
 	id_str mid;
 	char *audit;
@@ -183,9 +210,13 @@ static void group_message(struct engine *e, const struct plan_decision *d,
 	add_outcomes(&a, d, m, mid);
 	args_add(&a, audit ? audit : "");
 	add_record(e, &a, m, m->text, revision);
-	call(e, "group", on_changed, e, keys, 9, &a);
-	if (!strcmp(m->to.channel, "robot") && m->to.group_unit >= 0)
-		e->world.last_group_ms[m->to.group_unit] = m->nominal_ms;
+	op = calloc(1, sizeof(*op));
+	if (op) {
+		*op = (struct group_op){e, -1, m->nominal_ms};
+		if (!strcmp(m->to.channel, "robot"))
+			op->unit = m->to.group_unit;
+		call(e, "group", on_grouped, op, keys, 9, &a);
+	}
 	args_fini(&a);
 	free(audit);
 }
@@ -230,13 +261,46 @@ static void group_skipped(
 	free(audit);
 }
 
+static bool decide_points(
+	struct engine *e, const struct plan_input *in, const struct plan_point **points, size_t n)
+{
+	struct plan_decision d = {0};
+	struct sw_err err = {0};
+
+	if (plan_decide(in, points, n, &d, &err) < 0) {
+		LOG_ERROR("plan_failed", "n=%zu err=%s", n, err.text);
+		return false;
+	}
+	for (size_t i = 0; i < d.n_messages; i++)
+		group_message(e, &d, &d.messages[i], "1", "", d.messages[i].due_ms);
+	group_skipped(e, &d, NULL, 0);
+	plan_decision_fini(&d);
+	return true;
+}
+
+/* One unit's text that cannot be made must not keep the others waiting. */
+static void decide_by_unit(
+	struct engine *e, const struct plan_input *in, const struct plan_point **points, size_t n)
+{
+	const struct plan_point **own = calloc(n, sizeof(*own));
+
+	for (size_t u = 0; own && u < e->world.c->units->n; u++) {
+		size_t k = 0;
+
+		for (size_t i = 0; i < n; i++)
+			if (points[i]->unit == (int)u)
+				own[k++] = points[i];
+		if (k && !decide_points(e, in, own, k))
+			e->scheduler->failed = true;
+	}
+	free(own);
+}
+
 static void handle_points(struct engine *e, const struct redis_value *ids)
 {
 	const struct plan_point **points = calloc(ids->n, sizeof(*points));
 	const char **stale = calloc(ids->n, sizeof(*stale));
 	struct plan_input in = world_plan_input(&e->world, engine_now_ms(e));
-	struct plan_decision d = {0};
-	struct sw_err err = {0};
 	size_t n = 0, n_stale = 0, whole;
 
 	if (!points || !stale)
@@ -258,14 +322,8 @@ static void handle_points(struct engine *e, const struct redis_value *ids)
 			whole--;
 	if (whole == 0)
 		goto out;
-	if (plan_decide(&in, points, whole, &d, &err) < 0) {
-		LOG_ERROR("plan_failed", "err=%s", err.text);
-		goto out;
-	}
-	for (size_t i = 0; i < d.n_messages; i++)
-		group_message(e, &d, &d.messages[i], "1", "", d.messages[i].due_ms);
-	group_skipped(e, &d, NULL, 0);
-	plan_decision_fini(&d);
+	if (!decide_points(e, &in, points, whole))
+		decide_by_unit(e, &in, points, whole);
 out:
 	free(points);
 	free(stale);
@@ -285,7 +343,9 @@ static void on_fetched(void *ctx, int rc, const struct redis_value *v)
 	struct engine *e = f->e;
 	struct message m;
 
-	if (!store_failed(rc, v, "fetch") && message_from(v, f->mid, &m)) {
+	if (store_failed(rc, v, "fetch")) {
+		e->scheduler->failed = true;
+	} else if (message_from(v, f->mid, &m)) {
 		f->then(e, &m);
 		message_fini(&m);
 	}
@@ -310,6 +370,7 @@ static void fetch(
 		    (const char *const[]){
 			    "HGETALL", store_key(key, KEY_MESSAGE_PREFIX, mid), NULL}) < 0) {
 		e->scheduler->pending--;
+		e->scheduler->failed = true;
 		free(f);
 	}
 }
@@ -334,6 +395,7 @@ static void finish(struct engine *e, const struct message *m, const char *state,
 	args_add(&a, why);
 	args_addi(&a, due_ms);
 	args_add(&a, audit ? audit : "");
+	args_add(&a, "");
 	call(e, "finish", on_changed, e, keys, 7, &a);
 	args_fini(&a);
 	free(audit);
@@ -343,6 +405,7 @@ struct handover {
 	struct engine *e;
 	struct message m; /* owned */
 	int attempt;
+	uint64_t pos; /* in the journal, behind its record */
 };
 
 static void handover_free(struct handover *h)
@@ -358,7 +421,9 @@ static void on_handed(void *ctx, int rc, const struct redis_value *v)
 
 	if (store_is_fenced(v)) {
 		engine_fenced(e);
-	} else if (!store_failed(rc, v, "handover")) {
+	} else if (store_failed(rc, v, "handover")) {
+		e->scheduler->failed = true;
+	} else {
 		if (v->integer > 0) {
 			e->scheduler->did = true;
 			e->scheduler->handed_over++;
@@ -389,10 +454,12 @@ static void on_journalled(void *ctx, int rc)
 	struct args a;
 
 	if (rc < 0 || !engine_ready(e)) {
-		if (rc < 0)
-			LOG_ERROR("journal_broken", "err=%s", err_name(rc));
+		e->scheduler->failed = true;
 		handover_free(h);
 		call_done(e);
+		/* After a failed sync nobody knows what is on the disk: a new start opens the file anew. */
+		if (rc < 0 && journal_broken(e->journal))
+			engine_fatal(e, "journal_broken", 75);
 		return;
 	}
 	args_init(&a);
@@ -401,8 +468,9 @@ static void on_journalled(void *ctx, int rc)
 	args_add(&a, h->m.mid);
 	args_addi(&a, clock_real_ms() + ENGINE_REPUBLISH_MS);
 	args_add(&a, e->instance);
-	args_addi(&a, (int64_t)journal_position(e->journal));
+	args_addi(&a, (int64_t)h->pos);
 	if (store_eval(e->redis, "handover", on_handed, h, keys, 6, &a) < 0) {
+		e->scheduler->failed = true;
 		handover_free(h);
 		call_done(e);
 	}
@@ -422,9 +490,10 @@ static void hand_over(struct engine *e, struct message *m)
 	h->attempt = h->m.att + 1;
 	(void)snprintf(payload, sizeof(payload), "%s %d", h->m.mid, h->attempt);
 	e->scheduler->pending++;
-	if (journal_append(e->journal, engine_now_ms(e), 'H', payload, on_journalled, h, NULL) <
+	if (journal_append(e->journal, engine_now_ms(e), 'H', payload, on_journalled, h, &h->pos) <
 		0) {
 		LOG_ERROR("journal_refuses", "mid=%s", h->m.mid);
+		e->scheduler->failed = true;
 		handover_free(h);
 		e->scheduler->pending--;
 	}
@@ -514,11 +583,12 @@ static void on_due(struct engine *e, struct message *m)
 	}
 	parked = dispatch_parked_until(e, m->ch, m->route);
 	if (parked > now) {
-		finish(e, m, "queued", "route parked", parked);
+		/* One after the other, as they were due. */
+		finish(e, m, "queued", "route parked", parked + e->scheduler->parked++);
 		return;
 	}
-	/* After an unknown outcome the copy must be the same text; before the first attempt it must be today's truth. */
-	if (!strcmp(m->kind, "rm") && m->att == 0 && !still_right(e, m))
+	/* After an unknown outcome the copy must be the same text; until then it must be today's truth. */
+	if (!strcmp(m->kind, "rm") && m->unk == 0 && !still_right(e, m))
 		return;
 	hand_over(e, m);
 }
@@ -526,13 +596,9 @@ static void on_due(struct engine *e, struct message *m)
 /* An outcome stayed unknown for unknown_wait: one resend of what must arrive, then a person has to look. */
 static void on_unknown(struct engine *e, struct message *m)
 {
-	int unknowns = 0;
-
 	if (strcmp(m->st, "unknown"))
 		return;
-	for (size_t i = 0; i < m->n_attempts; i++)
-		unknowns += strstr(m->attempts[i].text, " unknown ") != NULL;
-	if (!strcmp(m->class, "must_arrive") && unknowns < 2 &&
+	if (!strcmp(m->class, "must_arrive") && m->unk < 2 &&
 		(!m->expires_ms || engine_now_ms(e) <= m->expires_ms))
 		finish(e, m, "queued", "resend after an unknown outcome", engine_now_ms(e));
 	else
@@ -545,6 +611,7 @@ static void on_outbox(struct engine *e, struct message *m)
 
 	if (strcmp(m->st, "handed_over"))
 		return;
+	e->scheduler->did = true; /* the next round arms the timer by the new score */
 	dispatch_publish(e, m, m->att);
 	(void)snprintf(score, sizeof(score), "%" PRId64, clock_real_ms() + ENGINE_REPUBLISH_MS);
 	(void)!store_command(e->redis, NULL, NULL,
@@ -563,7 +630,7 @@ static void on_poll(void *ctx, int rc, const struct redis_value *v)
 		goto out;
 	}
 	if (store_failed(rc, v, "poll") || v->type != REDIS_ARRAY || v->n != 7) {
-		timer_after(s->real, 1000);
+		s->failed = true;
 		goto out;
 	}
 	s->next_ms = v->items[5].integer < 0 ? INT64_MAX : v->items[5].integer;
@@ -598,7 +665,8 @@ static void round_start(struct engine *e)
 	struct args a;
 
 	s->running = true;
-	s->again = s->did = false;
+	s->again = s->did = s->failed = false;
+	s->parked = 0;
 	s->next_ms = INT64_MAX;
 	timer_stop(s->wall);
 	args_init(&a);
@@ -683,7 +751,7 @@ bool scheduler_quiet(const struct engine *e)
 {
 	const struct scheduler *s = e->scheduler;
 
-	return !s->running && !s->again && !s->deferred && s->handed_over == 0;
+	return !s->running && !s->again && !s->deferred && !s->failed;
 }
 
 size_t scheduler_handed_over(const struct engine *e)

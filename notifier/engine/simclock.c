@@ -151,7 +151,8 @@ void simclock_check(struct engine *e)
 
 	if (!s->advancing || s->storing || !engine_ready(e) || !e->mqtt || !mqtt_connected(e->mqtt))
 		return;
-	if (!all_answered(e) || !scheduler_quiet(e) || inbound_pending(e))
+	/* What is handed over and lies with a participant that is not busy waits there for time to go on. */
+	if (!all_answered(e) || !scheduler_quiet(e) || inbound_pending(e) || e->unpublished)
 		return;
 	if (s->asked_activity != e->activity || s->moved) {
 		s->moved = false;
@@ -180,6 +181,8 @@ static void ask_again(void *ctx)
 {
 	struct engine *e = ctx;
 
+	if (e->stopping)
+		return;
 	if (e->simclock->advancing && !e->simclock->storing && engine_ready(e)) {
 		/* Somebody restarted or an answer got lost: the retained clock asks again under a new revision. */
 		LOG_DEBUG("clock_asked_again", "rev=%" PRId64, clock_of(e)->rev);
@@ -272,7 +275,7 @@ int simclock_advance(struct engine *e, int64_t goal_ms, void (*done)(void *ctx, 
 
 	if (!engine_simulated(e))
 		return SW_EINVAL;
-	if (s->advancing)
+	if (s->advancing || s->storing)
 		return SW_EEXIST;
 	s->advancing = true;
 	s->goal_ms = goal_ms;
@@ -284,17 +287,11 @@ int simclock_advance(struct engine *e, int64_t goal_ms, void (*done)(void *ctx, 
 	return 0;
 }
 
-void simclock_cancel(struct engine *e)
-{
-	if (e->simclock->advancing)
-		advance_end(e, SW_EAWAY);
-}
-
 int simclock_set(struct engine *e, int64_t sim_ms, double speed)
 {
 	if (!engine_simulated(e))
 		return SW_EINVAL;
-	if (e->simclock->advancing)
+	if (e->simclock->advancing || e->simclock->storing)
 		return SW_EEXIST;
 	if (!engine_ready(e))
 		return SW_EAWAY;

@@ -8,11 +8,10 @@
 
 #include "notifier/engine/engine.h"
 
-/* Steps to GOAL; DONE runs once: 0, or SW_EAWAY when it was cancelled. SW_EEXIST: one is in progress; SW_EINVAL: no
+/* Steps to GOAL; DONE runs once: 0, or SW_EAWAY when it was broken off. SW_EEXIST: the clock is being moved; SW_EINVAL: no
  * simulation. */
 int simclock_advance(struct engine *e, int64_t goal_ms, void (*done)(void *ctx, int rc),
 	void *ctx) SW_MUST_CHECK;
-void simclock_cancel(struct engine *e);
 /* Sets the instant and lets it run at SPEED (0: it stands). */
 int simclock_set(struct engine *e, int64_t sim_ms, double speed) SW_MUST_CHECK;
 /* {"simulated":..,"now":..,"speed":..,"rev":..,"participants":[..]} */

@@ -193,6 +193,8 @@ static void message_set(struct message *m, const char *f, const char *v)
 		}
 	if (!strcmp(f, "att"))
 		m->att = (int)int_field(v);
+	else if (!strcmp(f, "unk"))
+		m->unk = (int)int_field(v);
 	else if (!strcmp(f, "tries"))
 		m->tries = (int)int_field(v);
 	else if (!strcmp(f, "text"))
@@ -209,6 +211,15 @@ static void message_set(struct message *m, const char *f, const char *v)
 	}
 }
 
+static int by_number(const void *a, const void *b)
+{
+	int x, y;
+
+	memcpy(&x, a, sizeof(x)); /* the number is the first member */
+	memcpy(&y, b, sizeof(y));
+	return (x > y) - (x < y);
+}
+
 bool message_from(const struct redis_value *v, const char *mid, struct message *ret)
 {
 	*ret = (struct message){0};
@@ -218,6 +229,8 @@ bool message_from(const struct redis_value *v, const char *mid, struct message *
 	for (size_t i = 0; i + 1 < v->n; i += 2)
 		if (v->items[i].str && v->items[i + 1].str)
 			message_set(ret, v->items[i].str, v->items[i + 1].str);
+	/* A record with a long text is a hash table: its fields come in no order. */
+	qsort(ret->attempts, ret->n_attempts, sizeof(ret->attempts[0]), by_number);
 	if (!ret->text)
 		ret->text = text_dup("");
 	if (!ret->ment)

@@ -38,7 +38,7 @@
 #define KEY_IN_PREFIX "sw:{r}:in:"
 #define KEY_ASK_PREFIX "sw:{r}:ask:"
 
-enum { STORE_KEY = 128 };
+enum { STORE_KEY = 128, MESSAGE_MAX_ATTEMPTS = 64 };
 
 /* PREFIX and TAIL into BUF of STORE_KEY bytes (a tail that does not fit is cut); BUF. */
 const char *store_key(char *buf, const char *prefix, const char *tail);
@@ -72,11 +72,11 @@ struct message {
 	char job[112], rt[129], rev[16], code[48];
 	char *text, *ment, *pts; /* owned; never NULL after message_from() */
 	int64_t due_ms, nominal_ms, expires_ms, created_ms, done_ms, handed_ms;
-	int att, tries;
+	int att, tries, unk; /* attempts, tries that count, unknown outcomes */
 	struct {
 		int n;
-		char text[96]; /* "<ms> <verdict> <class> <code>" */
-	} attempts[12];
+		char text[80];            /* "<ms> <verdict> <class> <code>" */
+	} attempts[MESSAGE_MAX_ATTEMPTS]; /* by n */
 	size_t n_attempts;
 };
 

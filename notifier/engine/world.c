@@ -51,29 +51,6 @@ void world_fini(struct world *w)
 	*w = (struct world){0};
 }
 
-int world_adopt(struct world *w, struct world *old)
-{
-	for (size_t i = 0; i < old->contacts.n; i++) {
-		struct contact *k = &old->contacts.items[i];
-		int unit = units_find(w->c->units, old->c->units->items[k->unit].code);
-
-		if (unit < 0)
-			return SW_ENOENT;
-		k->unit = unit;
-	}
-	w->contacts = old->contacts;
-	old->contacts = (struct contacts){0};
-	for (size_t i = 0; i < old->c->units->n; i++) {
-		int unit = units_find(w->c->units, old->c->units->items[i].code);
-
-		if (unit < 0)
-			continue;
-		w->facts[unit] = old->facts[i];
-		w->last_group_ms[unit] = old->last_group_ms[i];
-	}
-	return 0;
-}
-
 int world_contact_by_userid(const struct world *w, const char *userid)
 {
 	for (size_t i = 0; i < w->contacts.n; i++)

@@ -23,9 +23,6 @@ struct world {
 int world_load(const char *campaign_file, const char *templates_dir, struct problems *p,
 	struct world *ret) SW_MUST_CHECK;
 void world_fini(struct world *w);
-/* Moves the roster and the facts (by unit code) of OLD into W, which was loaded from changed files. */
-int world_adopt(struct world *w, struct world *old);
-
 /* Contact by userid (case-insensitive as WeCom compares), -1: none. */
 int world_contact_by_userid(const struct world *w, const char *userid);
 int world_contact_by_id(const struct world *w, const char *id);

@@ -108,14 +108,14 @@ def waits_ms(redis):
     return int(redis("ZSCORE", R + "due", MID)) - 2000
 
 
-def finish(redis, state, due="0"):
+def finish(redis, state, due="0", who=""):
     keys = [R + k for k in ("lease", "m:" + MID, "due", "park", "unknown", "dead", "audit")]
-    return redis.script("finish", keys, "7", "3000", MID, state, "why", due, "")
+    return redis.script("finish", keys, "7", "3000", MID, state, "why", due, "", who)
 
 
 def inbound(redis, event="e1", facts='{"a":1}', expected="0", new="1", answer=MID, seq="5", ask="="):
     keys = [R + k for k in ("lease", "in:" + event, "fact:150100", "ask:u1", "due", "mids", "m:" + (answer or "-"),
-                            "queue", "audit", "spool_seq", "chat")]
+                            "queue", "audit", "spool_seq", "chat", "bind:-")]
     return redis.script("inbound", keys, "7", "900", event, "apply", seq, facts, expected, new, ask, "0", answer, "",
                         '{"ev":"reply"}', "", "class", "must_arrive", "text", "answer")
 
@@ -158,8 +158,8 @@ def test_a_changed_message_replaces_the_queued_one_but_not_one_that_was_handed_o
     redis("HSET", R + "lease", "fence", "7")
     group(redis)
     handover(redis)
-    group(redis, mid=new, points=(), old=MID)
-    assert redis.message("st") == "handed_over"
+    assert group(redis, mid=new, points=(), old=MID) == 0
+    assert redis.message("st") == "handed_over" and redis("EXISTS", R + "m:" + new) == 0
 
 
 def test_handover_counts_the_attempt_and_keeps_the_journal_position(redis):
@@ -260,6 +260,26 @@ def test_finish_leaves_alone_what_the_bot_has(redis):
     assert redis.message("st") == "handed_over"
 
 
+def test_an_operator_may_send_again_what_is_parked_or_dead_but_never_what_must_not_repeat(redis):
+    group(redis)
+    assert finish(redis, "queued", who="retry") == "queued" and redis.message("why") is None
+    handover(redis)
+    verdict(redis, "refused_final", klass="config")
+    assert finish(redis, "queued", due="3000", who="retry") == "queued"
+    assert indexes(redis) == {"due"}
+    finish(redis, "parked")
+    redis("HSET", R + "m:" + MID, "class", "no_repeat")
+    assert finish(redis, "queued", who="retry") == "parked" and indexes(redis) == {"park"}
+
+
+def test_what_was_ended_is_not_revived_by_the_journal(redis):
+    keys = [R + k for k in ("lease", "m:" + MID, "due", "outbox", "unknown", "park")]
+    group(redis)
+    finish(redis, "cancelled")
+    assert redis.script("rehand", keys, "7", MID, "1") == 0
+    assert redis.message("st") == "cancelled" and indexes(redis) == set()
+
+
 def test_an_event_stores_facts_answer_and_audit_once(redis):
     assert inbound(redis) == "ok"
     assert inbound(redis, facts='{"a":2}', expected="1", new="2") == "dup"
@@ -286,6 +306,8 @@ def test_a_lease_is_taken_over_only_when_it_is_over_or_ones_own(redis):
     assert redis.script("lease", [R + "l2"], "b", "15000", "0") == [0, "a"]
     assert redis.script("lease", [R + "l2"], "a", "15000", "1") == [1, 1]
     assert redis.script("lease", [R + "l2"], "a", "15000", "0") == [1, 2]
+    redis("HSET", R + "l2", "until", "1")
+    assert redis.script("lease", [R + "l2"], "a", "15000", "1") == [1, 2]  # ran out while Redis was away, taken by nobody
     redis.script("lease_drop", [R + "l2"], "a")
     assert redis.script("lease", [R + "l2"], "b", "15000", "0") == [1, 3]
 
@@ -306,13 +328,13 @@ def test_poll_tells_what_is_due_and_when_to_ask_again(redis):
     redis("ZADD", R + "outbox", 70, "o1", 900, "o2")
     assert redis.script("poll", keys, "7", "200", "80", "100", "100", "600") == ["run", ["p1"], [], ["o1"], [], 650, 900]
     redis("HSET", R + "ctl", "paused", "1")
-    assert redis.script("poll", keys, "7", "200", "80", "100", "100", "600") == ["paused", [], [], ["o1"], [], -1, 900]
+    assert redis.script("poll", keys, "7", "200", "80", "100", "100", "600") == ["paused", [], [], [], [], -1, -1]
 
 
 def test_a_lost_attempt_goes_back_to_the_outbox_under_its_number(redis):
-    keys = [R + k for k in ("lease", "m:" + MID, "due", "outbox")]
+    keys = [R + k for k in ("lease", "m:" + MID, "due", "outbox", "unknown", "park")]
     group(redis)
     assert redis.script("rehand", keys, "7", MID, "1") == 1
     assert redis.message("st") == "handed_over" and redis.message("att") == "1" and indexes(redis) == {"outbox"}
     assert redis.script("rehand", keys, "7", MID, "1") == 0
-    assert redis.script("rehand", [R + "lease", R + "m:none", R + "due", R + "outbox"], "7", "none", "1") == -1
+    assert redis.script("rehand", [R + "lease", R + "m:none"] + keys[2:], "7", "none", "1") == -1

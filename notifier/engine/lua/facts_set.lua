@@ -11,8 +11,8 @@ if ARGV[2] ~= '' then
 	end
 	redis.call('HSET', KEYS[2], 'j', ARGV[2], 'rev', ARGV[4])
 end
-if ARGV[6] ~= '' then
-	redis.call('HDEL', KEYS[4], ARGV[6])
+if ARGV[6] ~= '' and redis.call('HDEL', KEYS[4], ARGV[6]) == 0 then
+	return 'none'
 end
 redis.call('XADD', KEYS[3], '*', 'j', ARGV[5])
 return 'ok'

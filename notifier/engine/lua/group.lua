@@ -18,7 +18,11 @@ if ARGV[i] ~= '' then
 	redis.call('XADD', KEYS[8], '*', 'j', ARGV[i])
 end
 i = i + 1
-if ARGV[7] ~= '' and redis.call('HGET', KEYS[9], 'st') == 'queued' then
+if ARGV[7] ~= '' then
+	-- Somebody cancelled it, or the bot has it already: then there is nothing to replace.
+	if redis.call('HGET', KEYS[9], 'st') ~= 'queued' then
+		return 0
+	end
 	redis.call('HSET', KEYS[9], 'st', 'cancelled', 'why', 'replanned', 'done', now)
 	redis.call('ZREM', KEYS[4], ARGV[7])
 end

@@ -1,6 +1,6 @@
 #!lua
 -- One inbound event, whole: dedupe, facts, open question, answer, operator queue, audit.
--- KEYS: lease, in, fact, ask, due, mids, answer message, queue, audit, spool_seq, chat
+-- KEYS: lease, in, fact, ask, due, mids, answer message, queue, audit, spool_seq, chat, binding code
 -- ARGV: fence, now, event id, outcome, spool seq,
 --       facts json ("" = unchanged), expected rev, new rev,
 --       ask json ("" = delete, "=" = leave), ask expiry ms (wall; kept in the json too),
@@ -40,6 +40,9 @@ end
 if ARGV[14] ~= '' then
 	local field, value = string.match(ARGV[14], '^(%S+) (%S+)$')
 	redis.call('HSET', KEYS[11], field, value)
+end
+if ARGV[4] == 'bind' then
+	redis.call('DEL', KEYS[12]) -- a code is good for one try
 end
 if tonumber(ARGV[5]) > tonumber(redis.call('GET', KEYS[10]) or '0') then
 	redis.call('SET', KEYS[10], ARGV[5])

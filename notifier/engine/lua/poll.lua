@@ -26,7 +26,7 @@ if redis.call('HGET', KEYS[6], 'paused') == '1' then
 elseif redis.call('HGET', KEYS[6], 'hold') then
 	state = 'hold'
 end
-local points, due, unknown = {}, {}, {}
+local points, due, unknown, outbox = {}, {}, {}, {}
 if state == 'run' then
 	points = upto(KEYS[2], now, ARGV[5])
 	due = upto(KEYS[3], now, limit)
@@ -34,10 +34,10 @@ if state == 'run' then
 	after(KEYS[2], now, 0)
 	after(KEYS[3], now, 0)
 	after(KEYS[5], now - wait, wait)
+	outbox = upto(KEYS[4], real, limit)
 end
-local outbox = upto(KEYS[4], real, limit)
 local r = redis.call('ZRANGE', KEYS[4], '(' .. string.format('%d', real), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
-if r[2] then
+if r[2] and state == 'run' then
 	next_real = tonumber(r[2])
 end
 return {state, points, due, outbox, unknown, next_wall, next_real}

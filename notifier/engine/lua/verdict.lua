@@ -44,6 +44,7 @@ if verdict == 'accepted' then
 	new = 'accepted'
 elseif verdict == 'unknown' then
 	new = 'unknown'
+	redis.call('HINCRBY', KEYS[1], 'unk', 1)
 	redis.call('ZADD', KEYS[5], now, mid)
 elseif verdict == 'refused_final' then
 	new = 'dead'
