@@ -26,72 +26,47 @@ static void add_long(struct civil d, struct buf *out)
 
 /* ---- deadlines ---- */
 
-struct dates {
-	struct civil due;     /* the day of the notice */
-	struct civil workday; /* the day to plan for: the last working day up to it */
-	int days, workdays;   /* left; negative DAYS: over */
-};
-
-/* False: the campaign has no such deadline. */
-static bool dates_of(const struct plan_view *v, int deadline, struct dates *ret)
+void plan_dates_of(const struct campaign *c, int deadline, int64_t now_ms, struct plan_dates *ret)
 {
-	struct dates d = {0};
-	struct civil from = v->today;
+	struct plan_dates d = {.is_set = deadline >= 0};
+	struct civil today = civil_of_ms(now_ms), from = today;
 
-	if (deadline < 0)
-		return false;
-	d.due = civil_of_ms(v->c->deadlines[deadline].due_ms);
-	d.workday = civil_of_ms(v->c->deadlines[deadline].remind_as_if_ms);
-	d.days = civil_diff(d.due, v->today);
+	*ret = d;
+	if (!d.is_set)
+		return;
+	d.due = civil_of_ms(c->deadlines[deadline].due_ms);
+	d.workday = civil_of_ms(c->deadlines[deadline].remind_as_if_ms);
+	d.days = civil_diff(d.due, today);
 	/* Until the end of office hours the day itself is left. */
-	if (civil_minute_of_ms(v->now_ms) >= v->c->day_end_minute)
+	if (civil_minute_of_ms(now_ms) >= c->day_end_minute)
 		from = civil_add(from, 1);
-	if (calendar_count(v->c->calendar, from, d.workday, &d.workdays, NULL) < 0)
+	if (calendar_count(c->calendar, from, d.workday, &d.workdays, NULL) < 0)
 		d.workdays = 0;
 	*ret = d;
-	return true;
-}
-
-static bool list_dates(const struct plan_view *v, struct dates *ret)
-{
-	return dates_of(v, v->c->list_deadline, ret);
-}
-
-static bool submit_dates(const struct plan_view *v, struct dates *ret)
-{
-	return dates_of(v, v->c->submit_deadline, ret);
 }
 
 static void say_list_due(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (list_dates(v, &d))
-		add_long(d.due, out);
+	if (v->list.is_set)
+		add_long(v->list.due, out);
 }
 
 static void say_list_due_date(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (list_dates(v, &d))
-		add_date(d.due, out);
+	if (v->list.is_set)
+		add_date(v->list.due, out);
 }
 
 static void say_list_days_left(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (list_dates(v, &d))
-		buf_addf(out, "%d", d.days > 0 ? d.days : 0);
+	if (v->list.is_set)
+		buf_addf(out, "%d", v->list.days > 0 ? v->list.days : 0);
 }
 
 static void say_list_workdays_left(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (list_dates(v, &d))
-		buf_addf(out, "%d", d.workdays);
+	if (v->list.is_set)
+		buf_addf(out, "%d", v->list.workdays);
 }
 
 static void add_when(int days, struct buf *out)
@@ -108,146 +83,124 @@ static void add_when(int days, struct buf *out)
 
 static void say_list_when(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (list_dates(v, &d))
-		add_when(d.days, out);
+	if (v->list.is_set)
+		add_when(v->list.days, out);
 }
 
 static void say_submit_due(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (submit_dates(v, &d))
-		add_long(d.due, out);
+	if (v->submit.is_set)
+		add_long(v->submit.due, out);
 }
 
 static void say_submit_due_date(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (submit_dates(v, &d))
-		add_date(d.due, out);
+	if (v->submit.is_set)
+		add_date(v->submit.due, out);
 }
 
 static void say_submit_workday(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (submit_dates(v, &d))
-		add_long(d.workday, out);
+	if (v->submit.is_set)
+		add_long(v->submit.workday, out);
 }
 
 static void say_submit_workday_date(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (submit_dates(v, &d))
-		add_date(d.workday, out);
+	if (v->submit.is_set)
+		add_date(v->submit.workday, out);
 }
 
 static void say_submit_when(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (!submit_dates(v, &d))
+	if (!v->submit.is_set)
 		return;
-	if (civil_cmp(v->today, d.workday) == 0 && d.days > 0)
+	if (civil_cmp(v->today, v->submit.workday) == 0 && v->submit.days > 0)
 		buf_adds(out, "今天是最后一个工作日");
 	else
-		add_when(d.days, out);
+		add_when(v->submit.days, out);
 }
 
 static void say_days_left(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (submit_dates(v, &d))
-		buf_addf(out, "%d", d.days > 0 ? d.days : 0);
+	if (v->submit.is_set)
+		buf_addf(out, "%d", v->submit.days > 0 ? v->submit.days : 0);
 }
 
 static void say_workdays_left(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (submit_dates(v, &d))
-		buf_addf(out, "%d", d.workdays);
+	if (v->submit.is_set)
+		buf_addf(out, "%d", v->submit.workdays);
 }
 
 /* The deadline is a rest day: which day to plan for. */
 static void say_submit_rest_sentence(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (!submit_dates(v, &d) || civil_cmp(d.due, d.workday) == 0)
+	if (!v->submit.is_set || civil_cmp(v->submit.due, v->submit.workday) == 0)
 		return;
-	add_date(d.due, out);
+	add_date(v->submit.due, out);
 	buf_addf(out, "为%s，请按 <font color=\"warning\">",
-		civil_say_weekday(civil_weekday(d.due)));
-	add_long(d.workday, out);
+		civil_say_weekday(civil_weekday(v->submit.due)));
+	add_long(v->submit.workday, out);
 	buf_adds(out, "</font> 安排送达。");
 }
 
 static void say_workdays_sentence(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (!submit_dates(v, &d))
+	if (!v->submit.is_set)
 		return;
-	if (d.days < 0) {
+	if (v->submit.days < 0) {
 		buf_adds(out, "报送已于");
-		add_date(d.due, out);
+		add_date(v->submit.due, out);
 		buf_adds(out, "截止。");
-	} else if (d.days == 0) {
+	} else if (v->submit.days == 0) {
 		buf_adds(out, "报送今天（");
-		add_date(d.due, out);
+		add_date(v->submit.due, out);
 		buf_adds(out, "）截止。");
-	} else if (d.workdays == 0) {
+	} else if (v->submit.workdays == 0) {
 		buf_adds(out, "报送截止");
-		add_long(d.due, out);
+		add_long(v->submit.due, out);
 		buf_adds(out, "。");
-	} else if (civil_cmp(v->today, d.workday) == 0) {
+	} else if (civil_cmp(v->today, v->submit.workday) == 0) {
 		buf_adds(out, "今天（");
-		add_date(d.workday, out);
+		add_date(v->submit.workday, out);
 		buf_adds(out, "）是最后一个工作日。");
-	} else if (civil_diff(d.workday, v->today) == 1) {
+	} else if (civil_diff(v->submit.workday, v->today) == 1) {
 		buf_adds(out, "明天（");
-		add_date(d.workday, out);
+		add_date(v->submit.workday, out);
 		buf_addf(out, "，%s）是最后一个工作日。",
-			civil_say_weekday(civil_weekday(d.workday)));
+			civil_say_weekday(civil_weekday(v->submit.workday)));
 	} else {
 		buf_adds(out, "从今天起到最后一个工作日");
-		add_long(d.workday, out);
-		buf_addf(out, "，%s **%d个工作日**。", d.workdays <= FEW_WORKDAYS ? "只剩" : "共",
-			d.workdays);
+		add_long(v->submit.workday, out);
+		buf_addf(out, "，%s **%d个工作日**。",
+			v->submit.workdays <= FEW_WORKDAYS ? "只剩" : "共", v->submit.workdays);
 	}
 }
 
 /* The next deadline of the two. */
 static void say_deadline_sentence(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
-
-	if (!list_dates(v, &d) || d.days < 0) {
+	if (!v->list.is_set || v->list.days < 0) {
 		say_workdays_sentence(v, out);
 		return;
 	}
 	buf_addf(out, "%s", v->c->deadlines[v->c->list_deadline].what);
-	buf_adds(out, d.days == 0 ? "今天（" : d.days == 1 ? "明天（" : "");
-	if (d.days > 1)
-		add_long(d.due, out);
+	buf_adds(out, v->list.days == 0 ? "今天（" : v->list.days == 1 ? "明天（" : "");
+	if (v->list.days > 1)
+		add_long(v->list.due, out);
 	else
-		add_date(d.due, out);
-	buf_adds(out, d.days <= 1 ? "）截止。" : "截止。");
+		add_date(v->list.due, out);
+	buf_adds(out, v->list.days <= 1 ? "）截止。" : "截止。");
 }
 
 /* The first working day after the deadline: an example of a day that needs an extension. */
 static void say_extension_date(const struct plan_view *v, struct buf *out)
 {
-	struct dates d;
 	struct civil next;
 
-	if (submit_dates(v, &d) && calendar_forward(v->c->calendar, d.due, 1, &next, NULL) == 0)
+	if (v->submit.is_set &&
+		calendar_forward(v->c->calendar, v->submit.due, 1, &next, NULL) == 0)
 		add_date(next, out);
 }
 

@@ -23,6 +23,8 @@ void plan_view_init(struct plan_view *v, const struct campaign *c, int unit,
 		.f = f ? f : &nothing,
 		.now_ms = now_ms,
 		.today = civil_of_ms(now_ms)};
+	plan_dates_of(c, c->list_deadline, now_ms, &v->list);
+	plan_dates_of(c, c->submit_deadline, now_ms, &v->submit);
 	if (unit < 0)
 		return;
 	n = obligations_of(c, unit, v->f, now_ms, all);

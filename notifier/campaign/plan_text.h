@@ -10,6 +10,14 @@
 #include "core/base/buf.h"
 #include "notifier/campaign/obligation.h"
 
+/* A deadline as seen from the instant of a text. */
+struct plan_dates {
+	bool is_set;          /* the campaign has it */
+	struct civil due;     /* the day of the notice */
+	struct civil workday; /* the day to plan for: the last working day up to it */
+	int days, workdays;   /* left; negative DAYS: over */
+};
+
 /* What a text is about: a unit (-1: none) at an instant, which is the nominal one of the message. */
 struct plan_view {
 	const struct campaign *c;
@@ -19,11 +27,15 @@ struct plan_view {
 	struct civil today;
 	struct obligation quotas[DEF_MAX_CATEGORIES];
 	bool has_quota[DEF_MAX_CATEGORIES];
+	struct plan_dates list, submit;
 };
 
 /* F may be NULL: nothing is known. */
 void plan_view_init(struct plan_view *v, const struct campaign *c, int unit,
 	const struct unit_facts *f, int64_t now_ms);
+
+/* DEADLINE: index, -1 = there is none. */
+void plan_dates_of(const struct campaign *c, int deadline, int64_t now_ms, struct plan_dates *ret);
 
 typedef void plan_say(const struct plan_view *v, struct buf *out);
 
