@@ -37,26 +37,34 @@ const struct plan_point *plan_find(const struct plan *p, const char *id);
 
 /* Where a due point goes. */
 struct plan_recipient {
-	char channel[8];   /* "robot": the unit's group; "app": one member; "sms" */
-	int group_unit;    /* robot: whose group (the unit itself, or the region's office) */
-	int contact;       /* app, sms: index in contacts; robot: -1 */
-	char key[64];      /* "150100", or the contact id: recipient part of job and mid */
+	char channel[8]; /* "robot": the unit's group; "app": one member; "sms" */
+	int group_unit;  /* robot: whose group (the unit itself, or the region's office) */
+	int contact;     /* app, sms: index in contacts; robot: -1 */
+	char key[64];    /* "150100", or the contact id: recipient part of job and mid */
 };
 
 enum plan_reason { /* why a point was not sent */
-	PLAN_SEND, PLAN_CONDITION_FALSE, PLAN_PAUSED, PLAN_SNOOZED, PLAN_REST_DAY, PLAN_QUIET_HOURS,
-	PLAN_NO_RECIPIENT, PLAN_CAPPED, PLAN_MISSED, PLAN_NO_CHANNEL,
+	PLAN_SEND,
+	PLAN_CONDITION_FALSE,
+	PLAN_PAUSED,
+	PLAN_SNOOZED,
+	PLAN_REST_DAY,
+	PLAN_QUIET_HOURS,
+	PLAN_NO_RECIPIENT,
+	PLAN_CAPPED,
+	PLAN_MISSED,
+	PLAN_NO_CHANNEL,
 };
 const char *plan_reason_name(enum plan_reason r);
 
 struct plan_message {
 	struct plan_recipient to;
-	char job[96];      /* rm/<campaign>/<unit>/<channel>/<yyyymmdd>/<HHMM>[/<contact>] */
-	int unit;          /* the unit it is about */
+	char job[96]; /* rm/<campaign>/<unit>/<channel>/<yyyymmdd>/<HHMM>[/<contact>] */
+	int unit;     /* the unit it is about */
 	int64_t nominal_ms, due_ms, expires_ms; /* due = nominal + 0..7 min, fixed per unit */
 	bool markdown;
-	char *text;        /* owned */
-	int mentions[32];  /* contact indices to be mentioned, group messages only */
+	char *text;       /* owned */
+	int mentions[32]; /* contact indices to be mentioned, group messages only */
 	size_t n_mentions;
 	const struct plan_point *points[PLAN_MAX_POINTS]; /* what it covers, most urgent first */
 	size_t n_points;
@@ -106,7 +114,8 @@ struct plan_vars {
 int plan_vars_fill(const struct campaign *c, int unit, const struct unit_facts *f, int64_t now_ms,
 	struct plan_vars *ret) SW_MUST_CHECK;
 /* Adds or replaces one; VALUE is copied. */
-int plan_vars_set(struct plan_vars *v, const char *name, const char *value, bool typed) SW_MUST_CHECK;
+int plan_vars_set(
+	struct plan_vars *v, const char *name, const char *value, bool typed) SW_MUST_CHECK;
 void plan_vars_fini(struct plan_vars *v);
 
 #endif

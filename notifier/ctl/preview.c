@@ -158,12 +158,12 @@ static int run_preview(const struct ctl_env *env, int argc, char **argv)
 
 const struct command ctl_preview_commands[] = {
 	{"preview",
-		"preview TEMPLATE [--unit CODE] [--at TIME] [--channel robot|app] [--facts JSON]\n"
-		"        [--campaign FILE] [--templates DIR]",
+		"preview TEMPLATE [--unit CODE] [--at TIME] [--channel robot|app] [--facts JSON] "
+		"[--campaign FILE] [--templates DIR]",
 		"the exact text of a template for a unit", run_preview},
 	{"rehearse",
-		"rehearse [--from DATE] [--to DATE] [--answers none|all|FILE] [--unit CODE]\n"
-		"         [--contacts CSV] [--campaign FILE] [--templates DIR]",
+		"rehearse [--from DATE] [--to DATE] [--answers none|all|FILE] [--unit CODE] "
+		"[--contacts CSV] [--campaign FILE] [--templates DIR]",
 		"every message the campaign would send, nothing sent", ctl_run_rehearse},
 	{0},
 };

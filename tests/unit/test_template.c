@@ -48,20 +48,34 @@ static int begin(void **state)
 	return 0;
 }
 
+/* Calls CB for each file of FOLDER. */
+static void each_file(const char *folder, void (*cb)(const char *path, const char *name))
+{
+	struct dirent **list = NULL;
+	int n = scandir(folder, &list, NULL, alphasort);
+
+	assert_true(n >= 0);
+	for (int i = 0; i < n; i++) {
+		char path[600];
+
+		snprintf(path, sizeof(path), "%s/%s", folder, list[i]->d_name);
+		if (list[i]->d_name[0] != '.')
+			cb(path, list[i]->d_name);
+		free(list[i]);
+	}
+	free(list);
+}
+
+static void remove_file(const char *path, const char *name)
+{
+	(void)name;
+	unlink(path);
+}
+
 static int end(void **state)
 {
-	DIR *d = opendir(dir);
-
 	(void)state;
-	for (const struct dirent *e = d ? readdir(d) : NULL; e; e = readdir(d)) {
-		char path[300];
-
-		snprintf(path, sizeof(path), "%s/%s", dir, e->d_name);
-		if (e->d_name[0] != '.')
-			unlink(path);
-	}
-	if (d)
-		closedir(d);
+	each_file(dir, remove_file);
 	templates_free(own);
 	problems_fini(&problems);
 	return 0;
@@ -384,27 +398,19 @@ static void has_template(const char *id, const char *file)
 }
 
 /* The sources of the reader, of what follows from a reading, and of what the service answers. */
+static void look_into(const char *path, const char *name)
+{
+	if (text_ends(name, ".c") && (text_starts(name, "reply_") || !strcmp(name, "effect.c") ||
+					     !strcmp(name, "inbound.c")))
+		each_answer_in(path, has_template);
+}
+
 static void every_answer_a_reply_can_get_has_a_template(void **state)
 {
-	static const char *const folders[] = {"notifier/campaign", "notifier/engine"};
-
 	(void)state;
 	n_answers = 0;
-	for (size_t i = 0; i < ARRAY_LEN(folders); i++) {
-		DIR *d = opendir(folders[i]);
-
-		assert_non_null(d);
-		for (const struct dirent *e = readdir(d); e; e = readdir(d)) {
-			char path[300];
-
-			snprintf(path, sizeof(path), "%s/%s", folders[i], e->d_name);
-			if (text_ends(e->d_name, ".c") && (text_starts(e->d_name, "reply_") ||
-								  !strcmp(e->d_name, "effect.c") ||
-								  !strcmp(e->d_name, "inbound.c")))
-				each_answer_in(path, has_template);
-		}
-		closedir(d);
-	}
+	each_file("notifier/campaign", look_into);
+	each_file("notifier/engine", look_into);
 	assert_true(n_answers > 40); /* the scan found them */
 }
 
