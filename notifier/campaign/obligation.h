@@ -25,11 +25,11 @@ struct obligation {
 enum { OBLIGATION_MAX = DEF_MAX_CATEGORIES + 4 };
 
 /* Fills RET (room for OBLIGATION_MAX) and returns how many the unit has. */
-size_t obligations_of(const struct campaign *c, int unit, const struct unit_facts *f, int64_t now_ms,
-	struct obligation *ret);
+size_t obligations_of(const struct campaign *c, int unit, const struct unit_facts *f,
+	int64_t now_ms, struct obligation *ret);
 /* Value of a counter; CATEGORY -1: summed over categories. Items that are paused count as 0 when HONOUR_PAUSE. */
-int obligation_counter(const struct campaign *c, int unit, const struct unit_facts *f, int64_t now_ms,
-	enum def_counter counter, int category, bool honour_pause);
+int obligation_counter(const struct campaign *c, int unit, const struct unit_facts *f,
+	int64_t now_ms, enum def_counter counter, int category, bool honour_pause);
 const char *obligation_state_name(enum obligation_state s); /* "open", .. */
 /* The end of a pause that an applied reply at NOW starts: the same clock time on the next working day. */
 int64_t obligation_pause_end_ms(const struct campaign *c, int64_t now_ms);

@@ -14,7 +14,11 @@
 #include "core/base/problem.h"
 #include "notifier/campaign/definition.h"
 
-enum template_target { TARGET_MARKDOWN, TARGET_PLAIN, TARGET_SMS }; /* escaping; by channel: robot, app, sms */
+enum template_target {
+	TARGET_MARKDOWN,
+	TARGET_PLAIN,
+	TARGET_SMS
+}; /* escaping; by channel: robot, app, sms */
 
 struct templates;
 
@@ -25,16 +29,17 @@ struct template_var {
 };
 
 /* Loads every *.txt of DIR; C gives the forbidden placeholder names (never_in_message). */
-int templates_load(const char *dir, const struct campaign *c, struct problems *p, struct templates **ret)
-	SW_MUST_CHECK;
+int templates_load(const char *dir, const struct campaign *c, struct problems *p,
+	struct templates **ret) SW_MUST_CHECK;
 void templates_free(struct templates *t);
 bool templates_has(const struct templates *t, const char *id, const char *channel);
 /* CHANNEL "robot" falls back to "app" and the other way round when only one file exists. SW_ENOENT; SW_EINVAL:
  * a variable of the template has no value; SW_ELIMIT: longer than its cap. */
-int template_render(const struct templates *t, const char *id, const char *channel, const struct template_var *vars,
-	size_t n_vars, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
+int template_render(const struct templates *t, const char *id, const char *channel,
+	const struct template_var *vars, size_t n_vars, struct buf *out,
+	struct sw_err *err) SW_MUST_CHECK;
 /* Calls CB for each template: id, channel, file. */
-void templates_each(const struct templates *t, void (*cb)(void *ctx, const char *id, const char *channel,
-	const char *file), void *ctx);
+void templates_each(const struct templates *t,
+	void (*cb)(void *ctx, const char *id, const char *channel, const char *file), void *ctx);
 
 #endif
