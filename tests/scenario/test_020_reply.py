@@ -16,13 +16,36 @@ def test_a_report_is_echoed_stored_and_stops_the_next_reminder(make_stack):
 
 
 def test_a_correction_replaces_the_figures(make_stack):
-    """5 and 12 are above the quota: stored and said so; the correction puts it right."""
+    """5 and 12 are above the quota: stored and said so. The correction lowers them, so it is asked back once."""
     stack = open_office(make_stack())
     stack.advance("2022-07-05T10:00")
     assert "超过上限" in answer(stack, GROUP, CLERK, "@守望 已报5人12户")
     assert figures(stack) == (5, 12)
-    assert "已登记" in answer(stack, GROUP, CLERK2, "@守望 更正：4人10户")
+    assert "请确认" in answer(stack, GROUP, CLERK2, "@守望 更正：4人10户")
+    assert figures(stack) == (5, 12)
+    assert "已登记" in answer(stack, GROUP, CLERK2, "@守望 是")
     assert figures(stack) == (4, 10)
+
+
+def test_a_question_is_asked_anew_when_somebody_else_reported_meanwhile(make_stack):
+    """The yes of one official must not store what he was asked before his colleague's report."""
+    stack = open_office(make_stack())
+    stack.advance("2022-07-05T10:00")
+    answer(stack, GROUP, CLERK, "@守望 收到")
+    assert "请确认" in answer(stack, GROUP, CLERK, "@守望 2 6")
+    answer(stack, GROUP, CLERK2, "@守望 已报3人8户")
+    assert "请确认" in answer(stack, GROUP, CLERK, "@守望 是")
+    assert figures(stack) == (3, 8)
+    answer(stack, GROUP, CLERK, "@守望 是")
+    assert figures(stack) == (2, 6)
+
+
+def test_a_text_that_only_speaks_of_binding_is_read_as_any_other(make_stack):
+    """`手机已重新绑定` beside a report is no attempt to bind the group."""
+    stack = open_office(make_stack())
+    stack.advance("2022-07-05T10:00")
+    answer(stack, GROUP, CLERK, "@守望 收到")
+    assert "绑定" not in answer(stack, GROUP, CLERK, "@守望 已报2人6户，手机已重新绑定")
 
 
 def test_bare_numbers_are_stored_only_after_yes(make_stack):
