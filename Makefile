@@ -60,6 +60,7 @@ SIM_WEB := $(wildcard tests/sim/web/*.*)
 UNIT_C := $(wildcard tests/unit/test_*.c)
 UNIT_HELPER_C := $(filter-out $(UNIT_C),$(wildcard tests/unit/*.c))
 BENCH_C := $(wildcard tests/bench/bench_*.c)
+FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
 SIM_COMMON_C := $(wildcard tests/sim/*.c)
 SIM_DIRS := $(sort $(dir $(wildcard tests/sim/*/*.c)))
 SIM_NAMES := $(notdir $(SIM_DIRS:/=))
@@ -135,10 +136,15 @@ build/$(1)/tests/bench/bench_%: build/$(1)/tests/bench/bench_%.o \
 		build/$(1)/libctl.a build/$(1)/libbot.a build/$(1)/libnotifier.a build/$(1)/libcore.a
 	$$(call say,LD)
 	$$(Q)$$(call link,$(1),$$^ $$(PKG_LIBS))
+build/$(1)/tests/fuzz/fuzz_%: build/$(1)/tests/fuzz/fuzz_%.o \
+		build/$(1)/libctl.a build/$(1)/libbot.a build/$(1)/libnotifier.a build/$(1)/libcore.a
+	$$(call say,LD)
+	$$(Q)$$(call link,$(1),$$^ $$(PKG_LIBS))
 $$(foreach s,$$(SIM_NAMES),$$(eval $$(call simulator,$(1),$$(s))))
 
 PROGRAMS_$(1) := $(addprefix build/$(1)/,$(PROGRAMS) $(addprefix sim-,$(SIM_NAMES)))
 UNITS_$(1) := $(patsubst %.c,build/$(1)/%,$(if $(U),$(filter %/test_$(U:test_%=%).c,$(UNIT_C)),$(UNIT_C)))
+FUZZERS_$(1) := $(patsubst %.c,build/$(1)/%,$(FUZZ_C))
 BENCHES_$(1) := $(patsubst %.c,build/$(1)/%,$(BENCH_C))
 -include $$(wildcard build/$(1)/*.d build/$(1)/*/*.d build/$(1)/*/*/*.d build/$(1)/*/*/*/*.d)
 endef
@@ -154,7 +160,7 @@ $(eval $(call variant,release))
 $(eval $(call variant,asan))
 
 .SECONDARY:
-.PHONY: FORCE all programs units unit unit-asan asan asan-build bench benches check lint format demo run \
+.PHONY: FORCE all programs units unit unit-asan asan asan-build fuzz bench benches check lint format demo run \
 	install clean deps help
 FORCE:
 
@@ -162,13 +168,13 @@ FORCE:
 
 all: programs ## the three programs and the simulators
 programs: $(PROGRAMS_release)
-units: $(UNITS_release)
+units: $(UNITS_release) $(FUZZERS_release)
 benches: $(BENCHES_release)
-asan-build: $(PROGRAMS_asan) $(UNITS_asan)
+asan-build: $(PROGRAMS_asan) $(UNITS_asan) $(FUZZERS_asan)
 
 unit: units ## build and run the unit tests (U=test_text: one)
 	scripts/test-all --build build/release --only unit
-unit-asan: $(UNITS_asan) ## the unit tests under the sanitizers
+unit-asan: $(UNITS_asan) $(FUZZERS_asan) ## the unit tests under the sanitizers
 	scripts/test-all --build build/asan --only unit
 
 # Libraries are looked up when this file is read, so what installs them starts make anew, on all processors
@@ -201,6 +207,9 @@ run: ## the service on a private Redis and broker, in trial mode
 	@scripts/run --config $(SERVICE)/shouwang.conf
 bench: programs benches ## measure
 	@set -e; for b in $(BENCHES_release); do echo "== $$b"; $$b; done
+
+fuzz: $(FUZZERS_asan) ## the fuzzers, ten times longer than in a check
+	@set -e; for f in $(FUZZERS_asan); do $$f 200000; done
 
 deps: ## install the Debian packages this needs
 	scripts/deps

@@ -59,20 +59,23 @@ static struct operator_entry *append(struct operators *o)
 
 static int parse_line(char *line, struct operators *o)
 {
-	char *save = NULL, *name = strtok_r(line, " ", &save), *role = strtok_r(NULL, " ", &save),
-	     *hash = strtok_r(NULL, " ", &save);
+	char *words[4] = {0}, *save = NULL;
+	size_t n = 0;
 	struct operator_entry *e;
 
-	if (!name || name[0] == '#')
+	for (char *w = strtok_r(line, " ", &save); w && n < ARRAY_LEN(words);
+		w = strtok_r(NULL, " ", &save))
+		words[n++] = w;
+	if (n == 0 || words[0][0] == '#')
 		return 0;
-	if (!role || !hash || strtok_r(NULL, " ", &save) || !name_ok(name) || !role_ok(role))
+	if (n != 3 || !name_ok(words[0]) || !role_ok(words[1]))
 		return SW_ECONF;
 	e = append(o);
 	if (!e)
 		return SW_ELIMIT;
-	if (text_copy(e->name, sizeof(e->name), name) < 0 ||
-		text_copy(e->role, sizeof(e->role), role) < 0 ||
-		text_copy(e->hash, sizeof(e->hash), hash) < 0)
+	if (text_copy(e->name, sizeof(e->name), words[0]) < 0 ||
+		text_copy(e->role, sizeof(e->role), words[1]) < 0 ||
+		text_copy(e->hash, sizeof(e->hash), words[2]) < 0)
 		return SW_ECONF;
 	return 0;
 }

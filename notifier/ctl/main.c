@@ -11,21 +11,13 @@
 #include "notifier/ctl/command.h"
 
 static const struct command *const families[] = {
-#if __has_include("notifier/ctl/setup.c")
 	ctl_setup_commands,
-#endif
 	ctl_check_commands,
 	ctl_calendar_commands,
-#if __has_include("notifier/ctl/parse.c")
 	ctl_parse_commands,
-#endif
 	ctl_sms_commands,
-#if __has_include("notifier/ctl/preview.c")
 	ctl_preview_commands,
-#endif
-#if __has_include("notifier/ctl/notifier.c")
 	ctl_notifier_commands,
-#endif
 };
 
 static void print_help(FILE *out)

@@ -15,6 +15,7 @@
 #include "core/base/mask.h"
 #include "core/base/num.h"
 #include "core/base/text.h"
+#include "notifier/campaign/answer.h"
 #include "notifier/campaign/effect.h"
 #include "notifier/engine/engine.h"
 
@@ -200,74 +201,31 @@ static void answer_route(
 	(void)snprintf(to, 65, "%s", in_group ? own : ev->in.sender);
 }
 
-static char *counts_say(const struct campaign *c, const int *counts)
-{
-	struct buf b;
-
-	buf_init(&b, 1024);
-	for (size_t i = 0; i < c->n_categories; i++)
-		if (counts[i] >= 0)
-			buf_addf(&b, "%s%s%d%s", b.len ? "、" : "", c->categories[i].short_name,
-				counts[i], c->categories[i].unit_word);
-	return buf_take(&b);
-}
-
-static int answer_vars(struct event *ev, const struct effect *ef, struct plan_vars *vars)
-{
-	struct engine *e = ev->e;
-	const struct campaign *c = e->world.c;
-	int contact = world_contact_by_userid(&e->world, ev->in.sender);
-	int64_t now = engine_now_ms(e);
-	char text[64], *counts;
-	int shown[DEF_MAX_CATEGORIES];
-	int rc = plan_vars_fill(c, ev->unit, ef ? &ef->facts : &ev->facts, now, vars);
-
-	if (rc < 0)
-		return rc;
-	for (size_t i = 0; i < c->n_categories; i++) {
-		const struct fact_count *k = ef ? &ef->facts.counts[i] : &ev->facts.counts[i];
-
-		shown[i] = ef && ef->shown[i] >= 0 ? ef->shown[i] : k->known ? k->value : -1;
-	}
-	counts = counts_say(c, shown);
-	rc = plan_vars_set(vars, "count_text", counts ? counts : "", false);
-	free(counts);
-	if (rc == 0)
-		rc = plan_vars_set(vars, "who",
-			contact >= 0 ? e->world.contacts.items[contact].name : ev->in.sender, true);
-	if (rc == 0)
-		rc = plan_vars_set(
-			vars, "answer_time", civil_say_time(now, text, sizeof(text)), false);
-	(void)snprintf(text, sizeof(text), "B%05d",
-		ef ? ef->facts.record_no % 100000 : ev->facts.record_no % 100000);
-	if (rc == 0)
-		rc = plan_vars_set(vars, "no", text, false);
-	if (rc == 0) {
-		int minute =
-			civil_minute_of_ms(ef && ef->question.open ? ef->question.until_ms : now);
-
-		(void)snprintf(text, sizeof(text), "%d:%02d", minute / 60, minute % 60);
-		rc = plan_vars_set(vars, "until", text, false);
-	}
-	return rc;
-}
-
-/* Fills the fields of the answer's record; nothing when ID is "". */
-static void make_answer(
-	struct event *ev, const char *id, const struct effect *ef, struct store_call *s)
+/* Fills the fields of the answer's record, speaking of SHOWN_UNIT; nothing when ID is "". */
+static void make_answer(struct event *ev, const char *id, int shown_unit, const struct effect *ef,
+	struct store_call *s)
 {
 	struct engine *e = ev->e;
 	struct plan_vars vars = {0};
 	struct sw_err err = {0};
+	int contact = world_contact_by_userid(&e->world, ev->in.sender);
 	char channel[16], route[65], to[65], unit[16], job[64];
 	struct buf text;
 	int64_t now = engine_now_ms(e);
+	struct answer_input in = {.c = e->world.c,
+		.unit = shown_unit,
+		.effect = ef,
+		.now_ms = now,
+		.facts = ef                ? &ef->facts
+			 : shown_unit >= 0 ? &e->world.facts[shown_unit]
+					   : NULL,
+		.who = contact >= 0 ? e->world.contacts.items[contact].name : ev->in.sender};
 
 	if (!id[0])
 		return;
 	buf_init(&text, 16384);
 	answer_route(ev, channel, route, to, unit);
-	if (answer_vars(ev, ef, &vars) < 0 ||
+	if (answer_vars(&in, &vars) < 0 ||
 		template_render(e->world.t, id, channel, vars.vars, vars.n, &text, &err) < 0) {
 		LOG_ERROR("answer_not_rendered", "template=%s err=%s", id, err.text);
 		goto out;
@@ -393,7 +351,7 @@ static void carry_out(struct event *ev, const struct reply_reading *r, const str
 			json_object_del(ev->ask, "q");
 	}
 	if (answer_id[0] && !(ev->unit < 0 && told_stranger_today(ev, now)) && may_answer(ev, now))
-		make_answer(ev, answer_id, ef, &s);
+		make_answer(ev, answer_id, ev->unit, ef, &s);
 	s.ask_json = json_dumps(ev->ask, JSON_COMPACT);
 	if (ef->to_operator)
 		s.queue_json = queue_entry(ev, r);
@@ -421,8 +379,8 @@ static void carry_out_binding(struct event *ev)
 		(void)snprintf(ev->chat_unit, sizeof(ev->chat_unit), "%s", ev->bind_unit);
 		(void)snprintf(s.binding, sizeof(s.binding), "%s %s", ev->in.chat, ev->bind_unit);
 	}
-	ev->facts = e->world.facts[ev->unit >= 0 ? ev->unit : 0];
-	make_answer(ev, good ? "R-BOUND" : "R-BIND-FAILED", NULL, &s);
+	make_answer(ev, good ? "R-BOUND" : "R-BIND-FAILED",
+		good ? units_find(e->world.c->units, ev->bind_unit) : ev->unit, NULL, &s);
 	s.audit_json = engine_audit_json(e, "group_bound",
 		json_pack("{s:s, s:s, s:s, s:b}", "event", ev->in.id, "unit", ev->bind_unit, "by",
 			ev->in.sender, "done", good));
