@@ -10,9 +10,9 @@
 #include "core/base/file.h"
 #include "core/base/text.h"
 #include "notifier/campaign/rehearse.h"
+#include "notifier/campaign/roster.h"
 #include "notifier/ctl/offline.h"
 #include "notifier/ctl/rehearse.h"
-#include "notifier/ctl/roster.h"
 #include "notifier/ctl/stage.h"
 
 enum { MAX_FILE_BYTES = 16 * 1024 * 1024, MAX_REPLIES = 100000 };
@@ -507,13 +507,25 @@ static int get_days(const struct command *cmd, const struct request *q, const st
 
 static int get_contacts(const struct request *q, struct stage *s)
 {
+	struct roster roster = {0};
+	struct sw_err err = {0};
 	struct problems p;
+	struct buf data;
 	int rc;
 
 	if (!q->contacts)
 		return EXIT_OK;
 	problems_init(&p);
-	rc = roster_read(q->contacts, s->c, &p, &s->contacts);
+	buf_init(&data, MAX_FILE_BYTES);
+	rc = file_read(q->contacts, &data, &err);
+	if (rc < 0)
+		problems_error(&p, q->contacts, 0, "%s", err.text);
+	if (rc == 0)
+		rc = roster_parse(q->contacts, buf_str(&data), data.len, s->c, &p, &roster);
+	if (rc == 0)
+		rc = roster_contacts(&roster, &s->contacts);
+	roster_fini(&roster);
+	buf_fini(&data);
 	problems_print(&p, stderr);
 	problems_fini(&p);
 	return rc == 0 ? EXIT_OK : rc == -ENOMEM ? EXIT_INTERNAL : EXIT_REFUSED;

@@ -18,6 +18,7 @@ struct reload {
 	struct world next;
 	struct timer *timer;
 	int tries;
+	bool is_swapped; /* roster and facts are being read again */
 	void (*done)(void *ctx, int rc);
 	void *ctx;
 };
@@ -45,11 +46,15 @@ static void try_swap(void *ctx)
 		reload_end(r, SW_EAWAY);
 		return;
 	}
-	if (!engine_idle(e)) {
+	if (r->is_swapped ? !engine_ready(e) : !engine_idle(e)) {
 		if (++r->tries < WAIT_TRIES)
 			timer_after(r->timer, WAIT_EVERY_MS);
 		else
 			reload_end(r, SW_EAWAY);
+		return;
+	}
+	if (r->is_swapped) {
+		reload_end(r, 0);
 		return;
 	}
 	old = e->world;
@@ -60,9 +65,13 @@ static void try_swap(void *ctx)
 	engine_audit(e, "reloaded",
 		json_pack("{s:s, s:s}", "campaign", e->world.c->id, "digest", e->world.c->digest));
 	e->activity++;
-	if (e->leader)
-		leader_reload(e);
-	reload_end(r, 0);
+	if (!e->leader) {
+		reload_end(r, 0);
+		return;
+	}
+	r->is_swapped = true;
+	leader_reload(e);
+	timer_after(r->timer, 0);
 }
 
 /* Everybody on the roster must still have a unit. */
