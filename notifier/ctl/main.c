@@ -54,10 +54,11 @@ static int unknown(const char *what, const char *name)
 	return EXIT_USAGE_ERROR;
 }
 
-/* The service configuration of an installation, or of the folder one stands in. */
+/* The service configuration of the folder one stands in (where `make run` keeps it first), or of an installation. */
 static const char *default_config(void)
 {
-	static const char *const places[] = {"config/shouwang.conf", "/etc/shouwang/shouwang.conf"};
+	static const char *const places[] = {"config/service/shouwang.conf", "config/shouwang.conf",
+		"/etc/shouwang/shouwang.conf"};
 	const char *env = getenv("SHOUWANG_CONFIG");
 
 	if (env && env[0])

@@ -1,6 +1,7 @@
 """What operators do: pause, trial, reload, wrong words; and what a second notifier may not."""
 import os
 import shutil
+import signal
 import subprocess
 
 from office import GROUP, OTHER_GROUP, ROSTER, UNIT, copies, open_office, told
@@ -52,6 +53,24 @@ def test_a_broken_template_or_definition_is_refused_and_what_runs_stays(make_sta
     assert stack.act("campaign", "reload").code == 0
     stack.advance("2022-06-20T09:20")
     assert "选树宣传活动启动" in told(stack, GROUP)[-1]
+    again = tmp_path / "config/templates/G-ACK-AGAIN.robot.txt"
+    again.write_text(again.read_text().replace("请确认收到启动通知", "请再次确认"))
+    stack.mark()
+    stack.kill("notifier", signal.SIGHUP)
+    stack.wait_log("reloaded")
+    stack.wait(lambda: stack.cli("status", check=False).code == 0, "the store to be read again")
+    stack.advance("2022-06-22T09:20")
+    assert "请再次确认" in told(stack, GROUP)[-1]
+
+
+def test_the_record_can_be_read_without_the_command(make_stack):
+    """`shouwang-notifier --export` prints what `shouwang export` does, straight from the store."""
+    stack = open_office(make_stack())
+    stack.advance("2022-06-20T09:20")
+    done = subprocess.run([os.path.join(BUILD, "shouwang-notifier"), "-c", stack.config, "--export"],
+                          capture_output=True, text=True)
+    assert done.returncode == 0
+    assert done.stdout == stack.cli("--json", "export").out and len(done.stdout.splitlines()) == 16
 
 
 def test_a_roster_with_mistakes_changes_nothing(make_stack, tmp_path):
