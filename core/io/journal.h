@@ -2,10 +2,13 @@
  * core/io/journal.h: append-only record file with group fdatasync off the loop.
  *
  * One line per record: "<ms> <kind> <payload> <crc32c-hex>\n", CRC-32C over everything before its own
- * leading blank. PAYLOAD is one line of printable UTF-8 without line breaks. A torn last line (no line break) is
- * cut off at open; a bad line elsewhere is SW_ECORRUPT. A record is written whole or not at all: a full disk
- * refuses it (-ENOSPC) and passes. After a failed sync the file is broken: nothing is accepted
- * until it is opened anew (retrying fsync could lie).
+ * leading blank. PAYLOAD is one line of printable UTF-8 without line breaks. While a process has the file open, zero
+ * bytes may stand behind the last record: room for the next ones. The file ends at the first of them.
+ *
+ * A torn last line (no line break) is cut off at open, and so is what a power cut left among the zeros: whole
+ * sectors, at most JOURNAL_TORN_BYTES behind the last good record. A bad line elsewhere is SW_ECORRUPT. A record is
+ * written whole or not at all: a full disk refuses it (-ENOSPC) and passes. After a failed sync the file is broken:
+ * nothing is accepted until it is opened anew (retrying fsync could lie).
  */
 #ifndef SW_CORE_IO_JOURNAL_H
 #define SW_CORE_IO_JOURNAL_H
@@ -15,6 +18,9 @@
 #include <stdint.h>
 
 #include "core/io/loop.h"
+
+/* More is never on its way to the disk: 1,000 connections of the bot with a chat message each. */
+#define JOURNAL_TORN_BYTES ((size_t)1 << 20)
 
 struct journal;
 

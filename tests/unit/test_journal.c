@@ -380,6 +380,15 @@ static void torn_tail_is_cut_off(void **state)
 	close_it(f);
 }
 
+static void put(const char *path, off_t at, const char *data, size_t len)
+{
+	int fd = open(path, O_RDWR);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, data, len, at), len);
+	close(fd);
+}
+
 static void flip_bit(const char *path, off_t at)
 {
 	int fd = open(path, O_RDWR);
@@ -410,6 +419,84 @@ static void a_flipped_bit_anywhere_is_noticed(void **state)
 	}
 	assert_int_equal(reopen(f, NULL), 0);
 	close_it(f);
+}
+
+/* A blank with bit 5 flipped is a zero byte. */
+static void a_zero_byte_inside_a_record_is_noticed(void **state)
+{
+	struct fixture *f = *state;
+
+	write_three(f);
+	put(f->path, 13, "", 1);
+	assert_int_equal(reopen(f, NULL), SW_ECORRUPT);
+	assert_int_equal(journal_read(f->path, 0, on_record, f, NULL), SW_ECORRUPT);
+}
+
+static void room_behind_the_records_is_given_back_at_close(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	assert_int_equal(reopen(f, NULL), 0);
+	assert_int_equal(append(f, "first"), 0);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_true(st.st_size > (off_t)journal_position(f->journal));
+	assert_int_equal(
+		journal_read(f->path, 0, on_record, f, NULL), 0); /* somebody else meanwhile */
+	assert_int_equal(f->n_records, 1);
+	close_it(f);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(st.st_size, f->last.pos);
+}
+
+static void room_that_a_kill_left_is_no_damage(void **state)
+{
+	struct fixture *f = *state;
+	struct stat st;
+
+	write_three(f);
+	assert_int_equal(stat(f->path, &st), 0);
+	assert_int_equal(truncate(f->path, st.st_size + 700000), 0);
+	assert_int_equal(journal_read(f->path, 0, on_record, f, NULL), 0);
+	assert_int_equal(f->n_records, 3);
+	assert_int_equal(reopen(f, NULL), 0);
+	assert_int_equal(f->n_records, 3);
+	assert_int_equal(journal_position(f->journal), st.st_size);
+	assert_int_equal(append(f, "fourth"), 0);
+	close_it(f);
+	assert_int_equal(reopen(f, NULL), 0);
+	assert_string_equal(f->last_payload, "fourth");
+	close_it(f);
+}
+
+static void sectors_that_came_without_those_before_them_are_cut_off(void **state)
+{
+	struct fixture *f = *state;
+
+	write_three(f);
+	put(f->path, 1024, "rest of a record\n", 17);
+	assert_int_equal(journal_read(f->path, 0, on_record, f, NULL), 0);
+	assert_int_equal(reopen(f, NULL), 0);
+	assert_int_equal(f->n_records, 3);
+	assert_int_equal(journal_position(f->journal), f->last.pos);
+	close_it(f);
+	/* Nothing of it turns up behind a later record. */
+	assert_int_equal(reopen(f, NULL), 0);
+	assert_int_equal(append(f, "fourth"), 0);
+	close_it(f);
+	assert_int_equal(reopen(f, NULL), 0);
+	assert_int_equal(f->n_records, 4);
+	close_it(f);
+}
+
+static void zeros_far_before_the_end_are_damage(void **state)
+{
+	struct fixture *f = *state;
+
+	write_three(f);
+	put(f->path, JOURNAL_TORN_BYTES + 1024, "x", 1);
+	assert_int_equal(journal_read(f->path, 0, on_record, f, NULL), SW_ECORRUPT);
+	assert_int_equal(reopen(f, NULL), SW_ECORRUPT);
 }
 
 static void one_process_has_it(void **state)
@@ -582,6 +669,11 @@ int main(void)
 		T(line_breaks_and_broken_text_are_refused),
 		T(torn_tail_is_cut_off),
 		T(a_flipped_bit_anywhere_is_noticed),
+		T(a_zero_byte_inside_a_record_is_noticed),
+		T(room_behind_the_records_is_given_back_at_close),
+		T(room_that_a_kill_left_is_no_damage),
+		T(sectors_that_came_without_those_before_them_are_cut_off),
+		T(zeros_far_before_the_end_are_damage),
 		T(one_process_has_it),
 		T(replay_resumes_after_a_position),
 		T(a_position_of_another_file_is_refused),

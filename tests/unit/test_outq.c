@@ -193,7 +193,7 @@ static void record_is_on_disk_before_the_request(void **state)
 	(void)state;
 	push(1);
 	assert_true(run_until_count(f.loop, &f.sent, 1, 5000));
-	buf_init(&file, 65536);
+	buf_init(&file, 1 << 20);
 	assert_int_equal(file_read(test_path(f.journal), &file, NULL), 0);
 	assert_non_null(strstr(buf_str(&file), " T 00000000000000000000000000000001-1 robot one "));
 	assert_null(strstr(buf_str(&file), " A "));
