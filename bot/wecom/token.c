@@ -14,7 +14,10 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 
-/* Real time for which a failure answers for those who come next. */
+/*
+ * For so long a failure answers for those who come next. By the wall clock, as the pauses of those who ask are: by
+ * real time one failure would answer for all the hours a simulated clock passes in two seconds.
+ */
 #define FAILURE_MS 2000
 #define MAX_EXPIRES_S 86400
 
@@ -34,7 +37,8 @@ struct wecom_token {
 	bool is_refreshing;
 	bool is_scheduled; /* the waiters are answered from the cache later in this turn */
 	struct wire_verdict failure;
-	int64_t failure_until_ms; /* monotonic */
+	bool has_failed;
+	int64_t failed_at_ms;
 };
 
 /* ---- the file ----------------------------------------------------------------------------------- */
@@ -121,7 +125,8 @@ static void tell_waiters(
 static void fail(struct wecom_token *t, const struct wire_verdict *v)
 {
 	t->failure = *v;
-	t->failure_until_ms = clock_mono_ms() + FAILURE_MS;
+	t->has_failed = true;
+	t->failed_at_ms = loop_now_ms(t->loop);
 	LOG_WARN("token_refused", "origin=%s origin_code=%s class=%s err=%s", "wecom", v->code,
 		v->class, v->text);
 	tell_waiters(t, NULL, v);
@@ -167,7 +172,7 @@ static void on_answer(void *ctx, const struct http_result *res)
 	}
 	json_decref(root);
 	if (class == WECOM_OK) {
-		t->failure_until_ms = 0;
+		t->has_failed = false;
 		LOG_INFO("token_refreshed", "valid_ms=%lld",
 			(long long)(t->valid_until_ms - loop_now_ms(t->loop)));
 		save(t);
@@ -208,6 +213,14 @@ static bool is_valid(const struct wecom_token *t)
 	return *t->token && loop_now_ms(t->loop) < t->valid_until_ms;
 }
 
+/* A clock that was set back ends it, too. */
+static bool is_failure_fresh(const struct wecom_token *t)
+{
+	int64_t age_ms = loop_now_ms(t->loop) - t->failed_at_ms;
+
+	return t->has_failed && age_ms >= 0 && age_ms < FAILURE_MS;
+}
+
 static void answer_waiters(void *ctx)
 {
 	struct wecom_token *t = ctx;
@@ -217,7 +230,7 @@ static void answer_waiters(void *ctx)
 	t->is_scheduled = false;
 	if (is_valid(t)) {
 		tell_waiters(t, t->token, NULL);
-	} else if (clock_mono_ms() < t->failure_until_ms) {
+	} else if (is_failure_fresh(t)) {
 		v = t->failure;
 		tell_waiters(t, NULL, &v);
 	} else if (!t->is_refreshing && (rc = refresh(t)) < 0) {
@@ -309,7 +322,7 @@ int wecom_token_set_secret(struct wecom_token *t, const char *secret)
 		return -ENOMEM;
 	secret_free(t->secret);
 	t->secret = copy;
-	t->failure_until_ms = 0;
+	t->has_failed = false;
 	wecom_token_drop(t, t->token);
 	return 0;
 }

@@ -424,6 +424,30 @@ static void failed_refresh_sends_nothing_and_leaves_no_empty_token(void **state)
 	assert_int_equal(f.requests, 0);
 }
 
+static void failed_refresh_is_forgotten_by_the_clock_that_pauses_go_by(void **state)
+{
+	(void)state;
+	f.token_answer = "{\"errcode\":-1,\"errmsg\":\"system busy\"}";
+	send_app(hello);
+	assert_int_equal(f.tokens, 1);
+	f.token_answer = NULL;
+	f.clock.base_sim_ms += WECOM_NOT_SENT_RETRY_MS;
+	send_app(hello);
+	assert_int_equal(f.tokens, 2);
+	assert_int_equal(f.verdict.verdict, VERDICT_ACCEPTED);
+}
+
+static void failed_refresh_is_forgotten_when_the_clock_is_set_back(void **state)
+{
+	(void)state;
+	f.token_answer = "{\"errcode\":-1,\"errmsg\":\"system busy\"}";
+	send_app(hello);
+	f.token_answer = NULL;
+	f.clock.base_sim_ms -= 3600000;
+	send_app(hello);
+	assert_int_equal(f.verdict.verdict, VERDICT_ACCEPTED);
+}
+
 static void wrong_secret_is_a_matter_of_configuration(void **state)
 {
 	(void)state;
@@ -456,6 +480,8 @@ int main(void)
 		T(everybody_shares_one_refresh),
 		T(token_survives_a_restart_in_a_private_file),
 		T(failed_refresh_sends_nothing_and_leaves_no_empty_token),
+		T(failed_refresh_is_forgotten_by_the_clock_that_pauses_go_by),
+		T(failed_refresh_is_forgotten_when_the_clock_is_set_back),
 		T(wrong_secret_is_a_matter_of_configuration),
 	};
 
