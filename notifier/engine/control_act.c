@@ -268,6 +268,9 @@ static void on_flag(void *ctx, int rc, const struct redis_value *v)
 	(void)snprintf(c.op, sizeof(c.op), "%s", f->op);
 	call->e->paused = !strcmp(f->op, "hold");
 	state_publish_all(call->e);
+	/* A bot that came while we paused has not got what was handed over before. */
+	if (!call->e->paused)
+		dispatch_on_connect(call->e);
 	scheduler_kick(call->e);
 	audit_kick(call->e);
 	if (wait_control(call->e, &c, on_bot_answer, f) < 0) {

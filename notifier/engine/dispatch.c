@@ -114,53 +114,75 @@ void dispatch_publish(struct engine *e, const struct message *m, int attempt)
 	wire_out_fini(&o);
 }
 
+/*
+ * One reading of the whole outbox. Until its last message is published the simulated clock must not go on: whoever
+ * has just come may say that he has nothing to do before he has got what is his.
+ */
 struct outbox_fetch {
 	struct engine *e;
 	id_str mid;
 };
 
+static void outbox_read_end(struct engine *e)
+{
+	e->activity++;
+	if (--e->outbox_reads == 0)
+		simclock_check(e);
+}
+
 static void on_outbox_message(void *ctx, int rc, const struct redis_value *v)
 {
 	struct outbox_fetch *f = ctx;
+	struct engine *e = f->e;
 	struct message m;
 
 	if (!store_failed(rc, v, "outbox_fetch") && message_from(v, f->mid, &m)) {
 		if (!strcmp(m.st, "handed_over"))
-			dispatch_publish(f->e, &m, m.att);
+			dispatch_publish(e, &m, m.att);
 		message_fini(&m);
 	}
 	free(f);
+	outbox_read_end(e);
+}
+
+static void fetch_for_outbox(struct engine *e, const char *mid)
+{
+	struct outbox_fetch *f = calloc(1, sizeof(*f));
+	char key[STORE_KEY];
+
+	if (!f)
+		return;
+	f->e = e;
+	if (text_copy(f->mid, sizeof(f->mid), mid) < 0 ||
+		store_command(e->redis, on_outbox_message, f,
+			(const char *const[]){
+				"HGETALL", store_key(key, KEY_MESSAGE_PREFIX, mid), NULL}) < 0)
+		free(f);
+	else
+		e->outbox_reads++;
 }
 
 static void on_outbox(void *ctx, int rc, const struct redis_value *v)
 {
 	struct engine *e = ctx;
-	char key[STORE_KEY];
 
-	if (store_failed(rc, v, "outbox_read") || v->type != REDIS_ARRAY)
-		return;
-	for (size_t i = 0; i < v->n; i++) {
-		struct outbox_fetch *f = calloc(1, sizeof(*f));
-
-		if (!f || text_copy(f->mid, sizeof(f->mid), v->items[i].str) < 0 ||
-			store_command(e->redis, on_outbox_message, f,
-				(const char *const[]){"HGETALL",
-					store_key(key, KEY_MESSAGE_PREFIX, v->items[i].str),
-					NULL}) < 0)
-			free(f);
-		else
-			f->e = e;
-	}
+	if (!store_failed(rc, v, "outbox_read") && v->type == REDIS_ARRAY)
+		for (size_t i = 0; i < v->n; i++)
+			fetch_for_outbox(e, v->items[i].str);
+	outbox_read_end(e);
 }
 
 void dispatch_on_connect(struct engine *e)
 {
-	if (!engine_ready(e) || e->paused || e->hold[0])
+	if (!engine_ready(e))
 		return;
 	e->unpublished = false;
+	if (e->paused || e->hold[0])
+		return;
 	/* At most 200 at once; the rest follows with the republication. */
-	(void)!store_command(e->redis, on_outbox, e,
-		(const char *const[]){"ZRANGE", KEY_OUTBOX, "0", "199", NULL});
+	if (store_command(e->redis, on_outbox, e,
+		    (const char *const[]){"ZRANGE", KEY_OUTBOX, "0", "199", NULL}) == 0)
+		e->outbox_reads++;
 }
 
 static void on_hold_heard(void *ctx, const struct wire_control *answer)

@@ -73,7 +73,8 @@ struct engine {
 	char hold[64]; /* why sending is held; "" = not */
 	struct parked_route parked[ENGINE_MAX_ROUTES];
 	size_t n_parked;
-	bool unpublished;  /* something in the outbox did not reach the broker yet */
+	bool unpublished; /* something in the outbox did not reach the broker yet */
+	size_t outbox_reads; /* readings of the outbox, for a broker or bot that has come, on their way */
 	uint64_t activity; /* rises with all that happens: the simulated clock waits for quiet */
 	struct timer *lease_timer;
 	struct scheduler *scheduler;
