@@ -19,7 +19,10 @@
 
 #include "core/io/loop.h"
 
-/* More is never on its way to the disk: 1,000 connections of the bot with a chat message each. */
+/*
+ * 1,000 connections of the bot with a chat message each. Nothing enforces it: with more than this not yet synced, what a
+ * power cut leaves may read as SW_ECORRUPT, and a person has to look; nothing is lost silently.
+ */
 #define JOURNAL_TORN_BYTES ((size_t)1 << 20)
 
 struct journal;
