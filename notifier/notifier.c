@@ -75,7 +75,7 @@ static void on_broker_drain(void *ctx)
 {
 	struct notifier *n = ctx;
 
-	dispatch_on_connect(&n->e);
+	dispatch_on_drain(&n->e);
 }
 
 static void on_bot_status(struct notifier *n, const void *payload, size_t len)

@@ -83,15 +83,16 @@ static void fill_mentions(struct wire_out *o, const char *mentions)
 	free(copy);
 }
 
-void dispatch_publish(struct engine *e, const struct message *m, int attempt)
+bool dispatch_publish(struct engine *e, const struct message *m, int attempt)
 {
 	struct wire_out o = {
 		.attempt = attempt, .not_before_ms = m->due_ms, .expires_at_ms = m->expires_ms};
 	char topic[TOPIC_MAX], *json;
+	bool done;
 
 	if (!e->mqtt || !mqtt_connected(e->mqtt)) {
 		e->unpublished = true; /* published when the broker is back */
-		return;
+		return false;
 	}
 	if (text_copy(o.mid, sizeof(o.mid), m->mid) < 0 ||
 		text_copy(o.unit, sizeof(o.unit), m->unit) < 0 ||
@@ -99,90 +100,51 @@ void dispatch_publish(struct engine *e, const struct message *m, int attempt)
 		text_copy(o.route, sizeof(o.route), m->route) < 0 ||
 		text_copy(o.to, sizeof(o.to), m->uid) < 0 ||
 		text_copy(o.reply_to, sizeof(o.reply_to), m->rt) < 0)
-		return;
+		return false;
 	o.class = strcmp(m->class, "no_repeat") ? CLASS_MUST_ARRIVE : CLASS_NO_REPEAT;
 	o.type = strcmp(m->type, "markdown") ? TEXT_PLAIN : TEXT_MARKDOWN;
 	o.text = text_dup(m->text);
 	fill_mentions(&o, m->ment);
 	json = wire_out_encode(&o, engine_now_ms(e));
-	if (!json || mqtt_publish(e->mqtt, topic_out(topic, o.channel, o.route), json, strlen(json),
-			     false) < 0)
+	done = json && mqtt_publish(e->mqtt, topic_out(topic, o.channel, o.route), json,
+			       strlen(json), false) == 0;
+	if (!done)
 		e->unpublished = true; /* the outbox brings it again */
 	else
 		LOG_DEBUG("message_published", "mid=%s attempt=%d", m->mid, attempt);
 	free(json);
 	wire_out_fini(&o);
+	return done;
 }
 
-/*
- * One reading of the whole outbox. Until its last message is published the simulated clock must not go on: whoever
- * has just come may say that he has nothing to do before he has got what is his.
- */
-struct outbox_fetch {
-	struct engine *e;
-	id_str mid;
-};
+/* ---- the outbox: who has come gets all of it ---- */
 
-static void outbox_read_end(struct engine *e)
+int64_t dispatch_republish_ms(const struct engine *e)
 {
-	e->activity++;
-	if (--e->outbox_reads == 0)
-		simclock_check(e);
+	int64_t now = clock_real_ms();
+
+	return (now > e->outbox_from_ms ? now : e->outbox_from_ms) + ENGINE_REPUBLISH_MS;
 }
 
-static void on_outbox_message(void *ctx, int rc, const struct redis_value *v)
+int64_t dispatch_outbox_until_ms(const struct engine *e)
 {
-	struct outbox_fetch *f = ctx;
-	struct engine *e = f->e;
-	struct message m;
+	int64_t now = clock_real_ms(), before = e->outbox_from_ms + ENGINE_REPUBLISH_MS - 1;
 
-	if (!store_failed(rc, v, "outbox_fetch") && message_from(v, f->mid, &m)) {
-		if (!strcmp(m.st, "handed_over"))
-			dispatch_publish(e, &m, m.att);
-		message_fini(&m);
-	}
-	free(f);
-	outbox_read_end(e);
-}
-
-static void fetch_for_outbox(struct engine *e, const char *mid)
-{
-	struct outbox_fetch *f = calloc(1, sizeof(*f));
-	char key[STORE_KEY];
-
-	if (!f)
-		return;
-	f->e = e;
-	if (text_copy(f->mid, sizeof(f->mid), mid) < 0 ||
-		store_command(e->redis, on_outbox_message, f,
-			(const char *const[]){
-				"HGETALL", store_key(key, KEY_MESSAGE_PREFIX, mid), NULL}) < 0)
-		free(f);
-	else
-		e->outbox_reads++;
-}
-
-static void on_outbox(void *ctx, int rc, const struct redis_value *v)
-{
-	struct engine *e = ctx;
-
-	if (!store_failed(rc, v, "outbox_read") && v->type == REDIS_ARRAY)
-		for (size_t i = 0; i < v->n; i++)
-			fetch_for_outbox(e, v->items[i].str);
-	outbox_read_end(e);
+	return now > before ? now : before;
 }
 
 void dispatch_on_connect(struct engine *e)
 {
-	if (!engine_ready(e))
-		return;
+	/* What was published up to now has a lesser score than what will be: the scheduler's rounds bring it, in order. */
+	e->outbox_from_ms = clock_real_ms() + 1;
 	e->unpublished = false;
-	if (e->paused || e->hold[0])
-		return;
-	/* At most 200 at once; the rest follows with the republication. */
-	if (store_command(e->redis, on_outbox, e,
-		    (const char *const[]){"ZRANGE", KEY_OUTBOX, "0", "199", NULL}) == 0)
-		e->outbox_reads++;
+	scheduler_kick(e);
+}
+
+void dispatch_on_drain(struct engine *e)
+{
+	e->unpublished = false;
+	scheduler_kick(e);
 }
 
 static void on_hold_heard(void *ctx, const struct wire_control *answer)

@@ -73,8 +73,8 @@ struct engine {
 	char hold[64]; /* why sending is held; "" = not */
 	struct parked_route parked[ENGINE_MAX_ROUTES];
 	size_t n_parked;
-	bool unpublished; /* something in the outbox did not reach the broker yet */
-	size_t outbox_reads; /* readings of the outbox, for a broker or bot that has come, on their way */
+	bool unpublished;       /* something in the outbox did not reach the broker yet */
+	int64_t outbox_from_ms; /* real: what was published before has to be published again */
 	uint64_t activity; /* rises with all that happens: the simulated clock waits for quiet */
 	struct timer *lease_timer;
 	struct scheduler *scheduler;
@@ -137,8 +137,15 @@ bool scheduler_quiet(
 size_t scheduler_handed_over(const struct engine *e);
 
 /* dispatch.c: outbox towards the bot */
-void dispatch_publish(struct engine *e, const struct message *m, int attempt);
+/* False: the broker did not take it; the clock waits, and on_drain or on_connect follows. */
+bool dispatch_publish(struct engine *e, const struct message *m, int attempt);
+/* Broker, bot or store have come (back): the whole outbox is published again. */
 void dispatch_on_connect(struct engine *e);
+/* The broker takes more again. */
+void dispatch_on_drain(struct engine *e);
+/* Scores of the outbox (real time): of what is published now; up to which it is to be published again now. */
+int64_t dispatch_republish_ms(const struct engine *e);
+int64_t dispatch_outbox_until_ms(const struct engine *e);
 /* The bot (re)started: it gets the outbox, and the hold while we pause. */
 void dispatch_on_bot_online(struct engine *e);
 void dispatch_on_verdict(struct engine *e, const char *payload, size_t len);

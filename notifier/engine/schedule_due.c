@@ -98,6 +98,15 @@ static void handover_free(struct handover *h)
 	free(h);
 }
 
+static void score_outbox(struct engine *e, const char *mid, int64_t real_ms)
+{
+	char score[24];
+
+	(void)snprintf(score, sizeof(score), "%" PRId64, real_ms);
+	(void)!store_command(e->redis, NULL, NULL,
+		(const char *const[]){"ZADD", KEY_OUTBOX, "XX", score, mid, NULL});
+}
+
 static void on_handed(void *ctx, int rc, const struct redis_value *v)
 {
 	struct handover *h = ctx;
@@ -113,7 +122,8 @@ static void on_handed(void *ctx, int rc, const struct redis_value *v)
 			e->scheduler->handed_over++;
 			LOG_INFO("message_handed_over", "mid=%s job=%s attempt=%d", h->m.mid,
 				h->m.job, (int)v->integer);
-			dispatch_publish(e, &h->m, (int)v->integer);
+			if (!dispatch_publish(e, &h->m, (int)v->integer))
+				score_outbox(e, h->m.mid, clock_real_ms()); /* due at once */
 		} else {
 			/* Paused or cancelled in between: the journal must not claim an attempt that never was. */
 			char payload[96];
@@ -150,7 +160,7 @@ static void on_journalled(void *ctx, int rc)
 	args_add(&a, e->fence);
 	args_addi(&a, engine_now_ms(e));
 	args_add(&a, h->m.mid);
-	args_addi(&a, clock_real_ms() + ENGINE_REPUBLISH_MS);
+	args_addi(&a, dispatch_republish_ms(e));
 	args_add(&a, e->instance);
 	args_addi(&a, (int64_t)h->pos);
 	if (store_eval(e->redis, "handover", on_handed, h, keys, 6, &a) < 0) {
@@ -291,15 +301,14 @@ static void on_unknown(struct engine *e, struct message *m)
 
 static void on_outbox(struct engine *e, struct message *m)
 {
-	char score[24];
-
 	if (strcmp(m->st, "handed_over"))
 		return;
-	e->scheduler->did = true; /* the next round arms the timer by the new score */
-	dispatch_publish(e, m, m->att);
-	(void)snprintf(score, sizeof(score), "%" PRId64, clock_real_ms() + ENGINE_REPUBLISH_MS);
-	(void)!store_command(e->redis, NULL, NULL,
-		(const char *const[]){"ZADD", KEY_OUTBOX, "XX", score, m->mid, NULL});
+	if (!dispatch_publish(e, m, m->att))
+		return; /* it stays due */
+	/* The next round arms the timer by the new score; whoever said before that he has nothing to do is asked anew. */
+	e->scheduler->did = true;
+	e->activity++;
+	score_outbox(e, m->mid, dispatch_republish_ms(e));
 }
 
 void schedule_due(struct engine *e, const char *mid)

@@ -123,7 +123,7 @@ static void round_start(struct engine *e)
 	args_init(&a);
 	args_add(&a, e->fence);
 	args_addi(&a, engine_now_ms(e));
-	args_addi(&a, clock_real_ms());
+	args_addi(&a, dispatch_outbox_until_ms(e));
 	args_addi(&a, ENGINE_POLL_LIMIT);
 	args_addi(&a, ENGINE_POINTS_LIMIT);
 	args_addi(&a, ENGINE_UNKNOWN_WAIT_MS);

@@ -152,8 +152,7 @@ void simclock_check(struct engine *e)
 	if (!s->advancing || s->storing || !engine_ready(e) || !e->mqtt || !mqtt_connected(e->mqtt))
 		return;
 	/* What is handed over and lies with a participant that is not busy waits there for time to go on. */
-	if (!all_answered(e) || !scheduler_quiet(e) || inbound_pending(e) || e->unpublished ||
-		e->outbox_reads)
+	if (!all_answered(e) || !scheduler_quiet(e) || inbound_pending(e) || e->unpublished)
 		return;
 	if (s->asked_activity != e->activity || s->moved) {
 		s->moved = false;

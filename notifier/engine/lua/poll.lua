@@ -1,7 +1,7 @@
 #!lua
 -- Everything that is due, and when to ask again: the scheduler never polls by time.
 -- KEYS: lease, points, due, outbox, unknown, ctl
--- ARGV: fence, now (wall), real now, limit of messages, limit of points, unknown_wait_ms
+-- ARGV: fence, now (wall), score of the outbox up to which to publish (real), limit of messages, limit of points, unknown_wait_ms
 -- Answers {state, points, due, outbox, unknown, next wall, next real}; messages as mids.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
 	return redis.error_reply('FENCED')
