@@ -26,7 +26,7 @@
 
 #define TOPIC_BOT_STATUS "sw/v1/status/bot/"
 
-enum { CLOSE_MS = 200 };
+enum { CLOSE_MS = 200, MAX_INSTANCES = 9 };
 
 struct notifier {
 	struct engine e;
@@ -187,7 +187,8 @@ static int open_redis(struct notifier *n)
 
 /* ---- start ---- */
 
-static int load_instance(struct notifier *n, const char *dir)
+/* The id in file "instance", or "instance-2" and so on for a standby on the same state folder; made when missing. */
+static int load_instance(struct notifier *n, const char *dir, int nth)
 {
 	struct sw_err err = {0};
 	char *path = NULL;
@@ -195,7 +196,8 @@ static int load_instance(struct notifier *n, const char *dir)
 	int rc = 0;
 
 	buf_init(&b, 64);
-	if (asprintf(&path, "%s/instance", dir) < 0)
+	if ((nth == 1 ? asprintf(&path, "%s/instance", dir)
+		      : asprintf(&path, "%s/instance-%d", dir, nth)) < 0)
 		return -ENOMEM;
 	if (file_exists(path)) {
 		rc = file_read(path, &b, &err);
@@ -217,10 +219,28 @@ static int load_instance(struct notifier *n, const char *dir)
 	return rc;
 }
 
+/* Every instance writes its own file in the one journal folder; whoever takes over reads all of them. */
+static int open_journal(struct notifier *n, const char *dir, struct sw_err *err)
+{
+	int rc = SW_EEXIST;
+
+	for (int nth = 1; rc == SW_EEXIST && nth <= MAX_INSTANCES; nth++) {
+		char *path = NULL;
+
+		rc = load_instance(n, dir, nth);
+		if (rc == 0 && asprintf(&path, "%s/%s.log", n->e.journal_dir, n->e.instance) < 0)
+			rc = -ENOMEM;
+		if (rc == 0) /* SW_EEXIST: another process of this folder has that one */
+			rc = journal_open(n->e.loop, path, NULL, NULL, &n->e.journal, err);
+		free(path);
+	}
+	return rc;
+}
+
 static int open_state(struct notifier *n)
 {
 	struct sw_err err = {0};
-	char *dir = NULL, *journal = NULL;
+	char *dir = NULL;
 	int rc = -ENOMEM;
 
 	if (asprintf(&dir, "%s/notifier", conf_str(n->e.conf, "state_dir")) < 0 ||
@@ -228,11 +248,7 @@ static int open_state(struct notifier *n)
 		goto out;
 	rc = file_mkdirs(n->e.journal_dir, 0700, &err);
 	if (rc == 0)
-		rc = load_instance(n, dir);
-	if (rc == 0 && asprintf(&journal, "%s/%s.log", n->e.journal_dir, n->e.instance) < 0)
-		rc = -ENOMEM;
-	if (rc == 0)
-		rc = journal_open(n->e.loop, journal, NULL, NULL, &n->e.journal, &err);
+		rc = open_journal(n, dir, &err);
 	if (rc == 0)
 		rc = seal_key_load(conf_str(n->e.conf, "keys.data_file"), &n->e.data_key, &err);
 	if (rc < 0)
@@ -240,7 +256,6 @@ static int open_state(struct notifier *n)
 			stderr, "shouwang-notifier: %s\n", err.text[0] ? err.text : err_name(rc));
 out:
 	free(dir);
-	free(journal);
 	return rc;
 }
 

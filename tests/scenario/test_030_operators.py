@@ -109,27 +109,35 @@ def test_wrong_words_are_usage_on_standard_error(make_stack):
 
 
 def test_a_second_notifier_is_a_standby_that_takes_over(make_stack):
-    """The same Redis, another state folder: it says `standby`, exit 69, and works when the first has gone for good."""
+    """Two on one state folder: the second says `standby`, exit 69. The first freezes: when its lease is over, the second
+    reads its journal and does the work; the first wakes up, sends nothing with its old lease, and is the standby."""
     stack = open_office(make_stack())
     with open(stack.config) as f:
         text = f.read()
     other = os.path.join(stack.info["dir"], "second.conf")
-    text = text.replace('state_dir = "state"', 'state_dir = "state2"').replace("run/control.sock", "run/control2.sock")
     port = int(stack.info["metrics"]["notifier"].rpartition(":")[2])
+    text = text.replace("run/control.sock", "run/control2.sock")
     text = text.replace("metrics_port = %d" % port, "metrics_port = %d" % (port + 10))
     with open(other, "w") as f:
         f.write(text)
-    os.mkdir(os.path.join(stack.info["dir"], "state2"))
     with open(os.path.join(stack.info["dir"], "log/second.log"), "wb") as log:
         second = subprocess.Popen([os.path.join(BUILD, "shouwang-notifier"), "-c", other], stdout=log, stderr=log)
-    try:
-        def ask():
-            return subprocess.run([os.path.join(BUILD, "shouwang"), "-c", other, "status"], capture_output=True, text=True)
 
-        stack.wait(lambda: ask().returncode == 69 and "standby, holder" in ask().stderr, "the standby's answer")
-        stack.advance("2022-06-20T09:20")
-        assert set(copies(stack).values()) == {1}
-        assert len(told(stack, OTHER_GROUP)) == 2
+    def ask(*words):
+        return subprocess.run([os.path.join(BUILD, "shouwang"), "-c", other] + list(words), capture_output=True, text=True)
+
+    try:
+        stack.wait(lambda: ask("status").returncode == 69 and "standby, holder" in ask("status").stderr, "the standby")
+        stack.advance("2022-06-20T09:03")
+        first = stack.kill("notifier", signal.SIGSTOP)
+        stack.wait(lambda: ask("status").returncode == 0, "the second to take over", 40)
+        assert ask("clock", "advance", "--to", "2022-06-20T09:20").returncode == 0
+        os.kill(first, signal.SIGCONT)
+        stack.wait_log("fatal", why="lease_lost")
+        stack.wait(lambda: stack.cli("status", check=False).code == 69, "the first to be the standby")
+        assert ask("clock", "advance", "--to", "2022-06-20T10:00").returncode == 0
+        assert set(copies(stack).values()) == {1} and len(told(stack, OTHER_GROUP)) == 2
+        assert ask("audit").returncode == 0
     finally:
         second.terminate()
         assert second.wait(15) == 0
