@@ -7,9 +7,6 @@
 #   make check      installs what is missing, then units, scenarios, pages; U=test_text or T=010 runs one
 #   make asan       the same under AddressSanitizer and UBSan
 #   make help       every target
-#
-# LENIENT=1 leaves out, or takes the last good version of, a source that does not compile, so that one module's
-# tests can run while its neighbour is being rewritten. It never hides anything: the next make tries again.
 
 MAKEFLAGS += --no-builtin-rules
 .SUFFIXES:
@@ -92,7 +89,7 @@ build/$(1)/%.o: %.c
 	$$(call say,CC)
 	$$(Q)$$(CC) -std=c11 $$(CPPFLAGS) $$(WARN) $$(CFLAGS_$(1)) $$(CFLAGS) -MMD -MP -MT $$@ -MF $$(@:.o=.d) \
 		-c -o $$@.$$$$$$$$ $$< && mv $$@.$$$$$$$$ $$@ || \
-		{ rm -f $$@.$$$$$$$$; $$(if $$(LENIENT),test -f $$@ || $$(CC) -x c -c -o $$@ /dev/null; touch -d @1 $$@,exit 1); }
+		{ rm -f $$@.$$$$$$$$; exit 1; }
 build/$(1)/gen/%.o: build/$(1)/gen/%.c
 	@mkdir -p $$(@D)
 	$$(call say,CC)
