@@ -80,18 +80,32 @@ static void on_written(void *ctx)
 	args_fini(&args);
 }
 
+/* Where the next line begins: a torn one (power cut) goes, its record is still in the stream. Negative: an error. */
+static off_t cut_torn_line(int fd)
+{
+	off_t end = lseek(fd, 0, SEEK_END), whole = end;
+	char c = '\n';
+
+	while (whole > 0 && pread(fd, &c, 1, whole - 1) == 1 && c != '\n')
+		whole--;
+	if (whole < end && ftruncate(fd, whole) < 0)
+		return -1;
+	return whole;
+}
+
 static void write_lines(void *ctx)
 {
 	struct audit *a = ctx;
-	int fd = open(a->path, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
+	int fd = open(a->path, O_RDWR | O_CREAT | O_APPEND | O_CLOEXEC, 0600);
 	off_t end;
 
 	a->rc = fd < 0 ? -errno : 0;
 	if (fd < 0)
 		return;
-	end = lseek(fd, 0, SEEK_END);
+	end = cut_torn_line(fd);
 	errno = 0;
-	if (write(fd, a->lines.data, a->lines.len) != (ssize_t)a->lines.len || fdatasync(fd) < 0) {
+	if (end < 0 || write(fd, a->lines.data, a->lines.len) != (ssize_t)a->lines.len ||
+		fdatasync(fd) < 0) {
 		a->rc = errno ? -errno : -EIO;
 		/* No half line may stay in front of the next try. */
 		if (end >= 0 && ftruncate(fd, end) < 0)

@@ -1,5 +1,6 @@
 """The outside misbehaves: answers get lost, gateways say "too often", processes die. Nothing is lost, nothing is told
 more than once extra, and the record says what is not known."""
+import json
 import os
 import shutil
 import signal
@@ -106,3 +107,23 @@ def test_an_emptied_redis_sends_nothing_until_a_person_says_so(make_stack):
     stack.act("import", "contacts", ROSTER)
     stack.act("resume")
     stack.wait(lambda: figures(stack) == (2, 6), "the reply to count again")
+
+
+def test_a_torn_line_of_the_audit_file_is_replaced_by_its_record(make_stack):
+    """A power cut leaves half a line; the next record does not join it, and every line can be read."""
+    stack = open_office(make_stack())
+    folder = os.path.join(stack.info["dir"], "state/notifier/audit")
+    stack.wait(lambda: os.path.isdir(folder) and os.listdir(folder), "the audit file")
+    path = os.path.join(folder, os.listdir(folder)[0])
+
+    def lines():
+        with open(path, encoding="utf-8") as f:
+            return f.read().split("\n")
+
+    stack.wait(lambda: any("group_bound" in line for line in lines()), "the binding's record")
+    with open(path, "a", encoding="utf-8") as f:
+        f.write('{"id":"1-1","at":165')
+    say(stack, GROUP, CLERK, "@守望 收到")
+    stack.wait(lambda: any('"ev":"reply"' in line for line in lines()), "the reply's record")
+    assert lines()[-1] == ""
+    assert all(json.loads(line)["id"] for line in lines()[:-1])
