@@ -433,6 +433,7 @@ void notifier_destroy(struct notifier *n)
 	if (e->loop) {
 		wait_destroy(e);
 		reload_destroy(e);
+		audit_stop(e); /* its writing may end when the store is closed already */
 		if (n->ctl)
 			ctlsock_close(n->ctl);
 		if (e->mqtt)
@@ -454,7 +455,6 @@ void notifier_destroy(struct notifier *n)
 		inbound_destroy(e);
 		scheduler_stop(e);
 		simclock_destroy(e);
-		audit_stop(e);
 		tally_destroy(e);
 		loop_destroy(e->loop);
 	}

@@ -363,7 +363,10 @@ static void settle(void *ctx)
 	}
 	timer_destroy(t->timer);
 	free(t);
-	unhold(call);
+	if (e->stopping)
+		control_end(call, 69, "the notifier is stopping");
+	else
+		unhold(call);
 }
 
 static void on_republished(void *ctx, const struct wire_control *answer)
