@@ -122,11 +122,11 @@ static void on_clock(struct bridge *b, const void *payload, size_t len)
 static int publish_event(void *ctx, struct relay_item *item)
 {
 	struct bridge *b = ctx;
-	bool is_event;
+	const char *topic;
 	size_t len;
-	const char *json = spool_payload(item, &len, &is_event);
+	const char *json = spool_payload(item, &len, &topic);
 
-	return mqtt_publish(b->mqtt, is_event ? TOPIC_EVENT : TOPIC_REPLY, json, len, false);
+	return mqtt_publish(b->mqtt, topic, json, len, false);
 }
 
 static int publish_verdict_of(struct bridge *b, const struct wire_verdict *v)
@@ -349,11 +349,11 @@ static void control_cancel(struct bridge *b, struct wire_control *m)
 	answer_control(b, m, n > 0, n, n > 0 ? "" : "not queued here, or sent already");
 }
 
-static int on_replayed(void *ctx, const char *json, size_t len, bool is_event)
+static int on_replayed(void *ctx, const char *topic, const char *json, size_t len)
 {
 	struct bridge *b = ctx;
 
-	return mqtt_publish(b->mqtt, is_event ? TOPIC_EVENT : TOPIC_REPLY, json, len, false);
+	return mqtt_publish(b->mqtt, topic, json, len, false);
 }
 
 /* After a lost connection nobody is answered: the notifier asks again. */

@@ -13,7 +13,7 @@ enum { SLICE = 64 };
 struct event {
 	char *json;
 	size_t len;
-	bool is_event;
+	char topic[TOPIC_MAX];
 };
 
 struct replay {
@@ -54,7 +54,7 @@ static int on_record(void *ctx, const struct journal_record *rec)
 	if (rec->kind != 'E' || record_parse(rec->payload, &head, &base64) < 0 ||
 		head.seq <= r->from_seq)
 		return 0;
-	rc = record_open(r->key, &head, base64, &e->json, &e->len, &e->is_event);
+	rc = record_open(r->key, &head, base64, &e->json, &e->len, e->topic);
 	if (rc < 0)
 		return rc;
 	return ++r->slice_n == SLICE ? 1 : 0;
@@ -87,7 +87,7 @@ static void go_on(struct replay *r)
 	while (r->slice_at < r->slice_n) {
 		const struct event *e = &r->slice[r->slice_at];
 
-		if (r->event(r->ctx, e->json, e->len, e->is_event) < 0)
+		if (r->event(r->ctx, e->topic, e->json, e->len) < 0)
 			return; /* until replay_resume() */
 		r->slice_at++;
 		r->n++;

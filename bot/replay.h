@@ -11,11 +11,12 @@
 
 #include "core/base/seal.h"
 #include "core/io/loop.h"
+#include "core/wire/topic.h"
 
 struct replay;
 
 /* The next event in order. Negative: not now. */
-typedef int (*replay_event_cb)(void *ctx, const char *json, size_t len, bool is_event);
+typedef int (*replay_event_cb)(void *ctx, const char *topic, const char *json, size_t len);
 /* RC 0: N events were taken; SW_EAWAY: cancelled; others: the file cannot be read. R is gone. */
 typedef void (*replay_end_cb)(void *ctx, int rc, int64_t n);
 

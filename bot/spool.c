@@ -46,7 +46,7 @@ struct pending {
 	int64_t at_ms;
 	char *json;
 	size_t len;
-	bool is_event;
+	char topic[TOPIC_MAX];
 };
 
 struct known {
@@ -225,7 +225,7 @@ static int open_unacked(struct spool *s, struct sw_err *err)
 		p->len = 0;
 		rc = record_parse(line, &head, &base64);
 		if (rc == 0)
-			rc = record_open(&s->key, &head, base64, &p->json, &p->len, &p->is_event);
+			rc = record_open(&s->key, &head, base64, &p->json, &p->len, p->topic);
 		free(line);
 		if (rc < 0)
 			return err_set(err, rc,
@@ -479,7 +479,7 @@ int spool_add(struct spool *s, const struct wire_in *in, spool_done_cb done, voi
 	k = remember(s, in->id, json, strlen(json));
 	if (!k)
 		return -ENOMEM;
-	k->pending->is_event = in->is_event;
+	(void)wire_in_topic(in, k->pending->topic);
 	k->pending->seq = ++s->seq;
 	k->pending->at_ms = in->at_ms;
 	rc = add_sender(k->pending, done, ctx, false);
@@ -546,12 +546,12 @@ void spool_settled(struct spool *s, struct relay_item *item)
 		s->is_flush_due = loop_defer(s->loop, on_flush, s) == 0;
 }
 
-const char *spool_payload(const struct relay_item *item, size_t *ret_len, bool *ret_is_event)
+const char *spool_payload(const struct relay_item *item, size_t *ret_len, const char **ret_topic)
 {
 	const struct pending *p = of_item(item);
 
 	*ret_len = p->len;
-	*ret_is_event = p->is_event;
+	*ret_topic = p->topic;
 	return p->json;
 }
 
@@ -577,11 +577,11 @@ static void on_replay_end(void *ctx, int rc, int64_t n)
 	close_step(s);
 }
 
-static int on_replay_event(void *ctx, const char *json, size_t len, bool is_event)
+static int on_replay_event(void *ctx, const char *topic, const char *json, size_t len)
 {
 	struct spool *s = ctx;
 
-	return s->replay_event(s->replay_ctx, json, len, is_event);
+	return s->replay_event(s->replay_ctx, topic, json, len);
 }
 
 int spool_replay(

@@ -48,8 +48,8 @@ struct relay_item *spool_ack(const struct spool *s, const char *id);
 /* It came: ITEM is gone after this; all of one loop turn share a record. */
 void spool_settled(struct spool *s, struct relay_item *item);
 
-/* The event of an item as it goes over the wire; IS_EVENT tells in/event from in/reply. Borrowed. */
-const char *spool_payload(const struct relay_item *item, size_t *ret_len, bool *ret_is_event);
+/* The event of an item as it goes over the wire and its topic. Borrowed. */
+const char *spool_payload(const struct relay_item *item, size_t *ret_len, const char **ret_topic);
 /* Each event without acknowledgement, in order. For start-up. */
 void spool_each_unacked(struct spool *s, void (*cb)(void *ctx, struct relay_item *item), void *ctx);
 

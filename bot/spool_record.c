@@ -40,7 +40,7 @@ int record_parse(const char *payload, struct record_head *ret, const char **ret_
 }
 
 int record_open(const struct seal_key *key, const struct record_head *h, const char *base64,
-	char **ret_json, size_t *ret_len, bool *ret_is_event)
+	char **ret_json, size_t *ret_len, char ret_topic[TOPIC_MAX])
 {
 	struct wire_in in;
 	struct buf sealed, json;
@@ -54,7 +54,7 @@ int record_open(const struct seal_key *key, const struct record_head *h, const c
 	if (rc == 0)
 		rc = wire_in_decode(buf_str(&json), json.len, &in, NULL);
 	if (rc == 0) {
-		*ret_is_event = in.is_event;
+		(void)wire_in_topic(&in, ret_topic);
 		*ret_len = json.len;
 		*ret_json = buf_take(&json);
 		rc = *ret_json ? 0 : -ENOMEM;

@@ -9,6 +9,7 @@
 
 #include "core/base/id.h"
 #include "core/base/seal.h"
+#include "core/wire/message.h"
 
 /* The head of a record, which is also the additional data of its seal. */
 struct record_head {
@@ -21,8 +22,8 @@ void record_head(struct record_head *h, uint64_t seq, const char *id);
 /* RET_BASE64: where the sealed part begins. SW_ECORRUPT: PAYLOAD is no such record. */
 int record_parse(
 	const char *payload, struct record_head *ret, const char **ret_base64) SW_MUST_CHECK;
-/* The event as JSON, which the caller frees, and whether it is for in/event. SW_ECRYPTO: another key, or moved. */
+/* The event as JSON, which the caller frees, and its topic. SW_ECRYPTO: another key, or moved. */
 int record_open(const struct seal_key *key, const struct record_head *h, const char *base64,
-	char **ret_json, size_t *ret_len, bool *ret_is_event) SW_MUST_CHECK;
+	char **ret_json, size_t *ret_len, char ret_topic[TOPIC_MAX]) SW_MUST_CHECK;
 
 #endif

@@ -95,7 +95,8 @@ static void on_message(void *ctx, const char *topic, const void *payload, size_t
 	(void)retained;
 	if (!strcmp(topic, TOPIC_VERDICT))
 		dispatch_on_verdict(&n->e, payload, len);
-	else if (!strcmp(topic, TOPIC_REPLY) || !strcmp(topic, TOPIC_EVENT))
+	else if (!strcmp(topic, TOPIC_REPLY) || !strcmp(topic, TOPIC_EVENT) ||
+		 topic_tail(topic, TOPIC_IN_SMS))
 		inbound_on_event(&n->e, payload, len);
 	else if (!strcmp(topic, TOPIC_CONTROL_ACK))
 		wait_on_answer(&n->e, payload, len);

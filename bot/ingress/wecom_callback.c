@@ -94,7 +94,7 @@ static void judge_app_event(struct wecom_callback *c, struct callback_result *r,
 {
 	const struct buf *event = &c->bufs[BUF_EVENT];
 
-	r->event.is_event = true;
+	r->event.kind = IN_EVENT;
 	take_digest(c, r);
 	if (event->len == 0)
 		decide(r, CALLBACK_IGNORED, "event without a name");
@@ -192,7 +192,7 @@ static void judge_robot_content(
 		mixed_text(root, text);
 	else if (strcmp(type, "event") == 0)
 		(void)buf_adds(text, member(json_object_get(root, "event"), "eventtype"));
-	r->event.is_event = strcmp(type, "event") == 0;
+	r->event.kind = strcmp(type, "event") == 0 ? IN_EVENT : IN_REPLY;
 	if (text->len == 0)
 		decide(r, CALLBACK_IGNORED, "not a text");
 	else

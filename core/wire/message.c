@@ -372,15 +372,32 @@ int wire_verdict_decode(const char *json, size_t len, struct wire_verdict *ret, 
 
 /* ---- in ------------------------------------------------------------------------------------ */
 
+static const char *const in_kinds[] = {"reply", "event", "report", "uplink"};
+
 char *wire_in_encode(const struct wire_in *m)
 {
-	json_t *obj = json_pack("{s:i, s:s, s:I, s:I, s:b, s:s, s:s, s:b, s:s, s:s, s:b, s:s}", "v",
+	json_t *obj = json_pack(
+		"{s:i, s:s, s:I, s:I, s:s, s:s, s:s, s:b, s:s, s:s, s:b, s:s, s:s*}", "v",
 		WIRE_VERSION, "id", m->id, "at", (json_int_t)m->at_ms, "seq", (json_int_t)m->seq,
-		"event", m->is_event, "source", m->source, "provider_id", m->provider_id, "group",
-		m->group, "chat", m->chat, "sender", m->sender, "mentioned", m->mentioned, "text",
-		m->text ? m->text : "");
+		"kind", in_kinds[m->kind], "source", m->source, "provider_id", m->provider_id,
+		"group", m->group, "chat", m->chat, "sender", m->sender, "mentioned", m->mentioned,
+		"text", m->text ? m->text : "", "query", m->query);
 
 	return dump(obj);
+}
+
+static void read_in_kind(struct reader *r, enum wire_in_kind *ret)
+{
+	char word[12] = "";
+
+	read_string(r, "kind", word, sizeof(word), REQUIRED);
+	for (size_t i = 0; i < ARRAY_LEN(in_kinds); i++)
+		if (!strcmp(word, in_kinds[i])) {
+			*ret = (enum wire_in_kind)i;
+			return;
+		}
+	if (r->rc == 0)
+		r->rc = err_set(r->err, SW_EPROTO, "in: kind is none of ours");
 }
 
 int wire_in_decode(const char *json, size_t len, struct wire_in *ret, struct sw_err *err)
@@ -395,7 +412,7 @@ int wire_in_decode(const char *json, size_t len, struct wire_in *ret, struct sw_
 	read_int(&r, "seq", 0, INT64_MAX, &seq, REQUIRED);
 	m.seq = (uint64_t)seq;
 	read_int(&r, "at", 0, INT64_MAX, &m.at_ms, REQUIRED);
-	read_bool(&r, "event", &m.is_event, OPTIONAL);
+	read_in_kind(&r, &m.kind);
 	read_string(&r, "source", m.source, sizeof(m.source), REQUIRED);
 	read_string(&r, "provider_id", m.provider_id, sizeof(m.provider_id), OPTIONAL);
 	read_bool(&r, "group", &m.group, REQUIRED);
@@ -403,6 +420,8 @@ int wire_in_decode(const char *json, size_t len, struct wire_in *ret, struct sw_
 	read_string(&r, "sender", m.sender, sizeof(m.sender), OPTIONAL);
 	read_bool(&r, "mentioned", &m.mentioned, OPTIONAL);
 	m.text = read_text(&r, r.root, "text");
+	if (json_object_get(r.root, "query"))
+		m.query = read_text(&r, r.root, "query");
 	if (reader_close(&r) < 0) {
 		wire_in_fini(&m);
 		return r.rc;
@@ -416,7 +435,25 @@ void wire_in_fini(struct wire_in *m)
 	if (!m)
 		return;
 	free(m->text);
-	m->text = NULL;
+	free(m->query);
+	m->text = m->query = NULL;
+}
+
+const char *wire_in_topic(const struct wire_in *m, char ret[TOPIC_MAX])
+{
+	switch (m->kind) {
+	case IN_REPLY:
+		break;
+	case IN_EVENT:
+		(void)snprintf(ret, TOPIC_MAX, "%s", TOPIC_EVENT);
+		return ret;
+	case IN_SMS_REPORT:
+	case IN_SMS_UPLINK: /* its source is "sms/<provider>" */
+		(void)snprintf(ret, TOPIC_MAX, TOPIC_IN "%s/%s", m->source, in_kinds[m->kind]);
+		return ret;
+	}
+	(void)snprintf(ret, TOPIC_MAX, "%s", TOPIC_REPLY);
+	return ret;
 }
 
 /* ---- ack ----------------------------------------------------------------------------------- */

@@ -14,6 +14,7 @@
 
 #include "core/base/err.h"
 #include "core/base/id.h"
+#include "core/wire/topic.h"
 
 enum { WIRE_NAME = 65, WIRE_PROVIDER_ID = 129, WIRE_MAX_MENTIONS = 32, WIRE_MAX_BYTES = 65536 };
 
@@ -57,13 +58,21 @@ struct wire_verdict {
 	int64_t retry_after_ms;
 };
 
-/* in/reply and in/event: something a person did */
+/* What came in; each kind has its topic (topic_in). */
+enum wire_in_kind {
+	IN_REPLY,      /* a person wrote: TEXT */
+	IN_EVENT,      /* a person did something else: TEXT holds the event's name */
+	IN_SMS_REPORT, /* a gateway's receipts, raw: TEXT is the body, QUERY the address's query */
+	IN_SMS_UPLINK, /* messages from phones, raw in the same way */
+};
+
+/* in/reply, in/event, in/sms/<provider>/<report|uplink> */
 struct wire_in {
 	id_str id;
-	uint64_t seq;    /* number in the bot's spool */
-	int64_t at_ms;   /* wall time of arrival */
-	bool is_event;   /* in/event: TEXT holds the event's name */
-	char source[80]; /* "app/<name>", "robot/<name>" */
+	uint64_t seq;  /* number in the bot's spool */
+	int64_t at_ms; /* wall time of arrival */
+	enum wire_in_kind kind;
+	char source[80]; /* "app/<name>", "robot/<name>", "sms/<provider>" */
 	char provider_id[WIRE_PROVIDER_ID];
 	bool group;
 	char chat
@@ -71,6 +80,7 @@ struct wire_in {
 	char sender[WIRE_NAME]; /* userid */
 	bool mentioned;         /* the robot was addressed (always true in a single chat) */
 	char *text;             /* owned; the robot's own mention is still in it */
+	char *query;            /* SMS only: owned, percent-encoded as sent; NULL: none */
 };
 
 /* ack: these events and verdicts are durable with the notifier */
@@ -115,6 +125,8 @@ struct wire_status {
 char *wire_out_encode(const struct wire_out *m, int64_t at_ms);
 char *wire_verdict_encode(const struct wire_verdict *m);
 char *wire_in_encode(const struct wire_in *m);
+/* The topic it is published on; RET. */
+const char *wire_in_topic(const struct wire_in *m, char ret[TOPIC_MAX]);
 char *wire_ack_encode(const struct wire_ack *m, int64_t at_ms);
 char *wire_control_encode(const struct wire_control *m, int64_t at_ms, bool answer);
 char *wire_clock_encode(const struct wire_clock *m);

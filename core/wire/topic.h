@@ -10,6 +10,8 @@
 #define TOPIC_CONTROL "sw/v1/control"
 #define TOPIC_CONTROL_ACK "sw/v1/in/control_ack"
 #define TOPIC_VERDICT "sw/v1/in/verdict"
+#define TOPIC_IN "sw/v1/in/"
+#define TOPIC_IN_SMS "sw/v1/in/sms/"
 #define TOPIC_REPLY "sw/v1/in/reply"
 #define TOPIC_EVENT "sw/v1/in/event"
 #define TOPIC_ACK "sw/v1/ack"

@@ -453,7 +453,7 @@ static void read_done(struct event *ev)
 		event_end(e, true);
 		return;
 	}
-	if (ev->in.is_event) {
+	if (ev->in.kind == IN_EVENT) {
 		struct store_call s = {.outcome = "event"};
 
 		args_init(&s.answer);

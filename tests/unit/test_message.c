@@ -198,7 +198,7 @@ static void inbound_survives_the_trip(void **state)
 	assert_string_equal(m.provider_id, "CAIQ");
 	assert_string_equal(m.chat, "abcd");
 	assert_string_equal(m.sender, "lisi");
-	assert_true(m.group && m.mentioned && !m.is_event);
+	assert_true(m.group && m.mentioned && m.kind == IN_REPLY);
 	assert_string_equal(m.text, text);
 	wire_in_fini(&m);
 	free(json);

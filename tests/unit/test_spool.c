@@ -36,9 +36,9 @@ static void tell(const char *what)
 static void on_event(void *ctx, struct relay_item *item)
 {
 	struct wire_in in;
-	bool is_event;
+	const char *topic;
 	size_t len;
-	const char *json = spool_payload(item, &len, &is_event);
+	const char *json = spool_payload(item, &len, &topic);
 	char word[32];
 
 	(void)ctx;
@@ -177,12 +177,12 @@ struct replaying {
 	int seqs[64];
 };
 
-static int on_replayed(void *ctx, const char *json, size_t len, bool is_event)
+static int on_replayed(void *ctx, const char *topic, const char *json, size_t len)
 {
 	struct replaying *r = ctx;
 	struct wire_in in;
 
-	assert_false(is_event);
+	assert_string_equal(topic, TOPIC_REPLY);
 	if (r->n == r->refuse_at) {
 		r->refuse_at = -1;
 		return SW_ELIMIT;

@@ -158,7 +158,7 @@ static void text_of_a_member_becomes_a_reply(void **state)
 	judge_vector(f, v, false, vector_ms(v), &res);
 	assert_int_equal(res.outcome, CALLBACK_EVENT);
 	assert_true(res.is_signed);
-	assert_false(res.event.is_event);
+	assert_int_equal(res.event.kind, IN_REPLY);
 	assert_string_equal(res.event.source, "app/main");
 	assert_string_equal(res.event.sender, "hlbe_wangfang");
 	assert_string_equal(res.event.provider_id, "7231948102773549001");
@@ -182,7 +182,7 @@ static void event_of_an_application_is_known_by_its_xml(void **state)
 
 	judge_vector(f, v, false, vector_ms(v), &res);
 	assert_int_equal(res.outcome, CALLBACK_EVENT);
-	assert_true(res.event.is_event);
+	assert_int_equal(res.event.kind, IN_EVENT);
 	assert_string_equal(res.event.text, "template_card_event");
 	id_sha1_hex(xml, strlen(xml), sha1);
 	id_event("app/main", sha1, id);
