@@ -48,6 +48,8 @@ struct contact {
 	char userid[65]; /* "" : not a member */
 	bool has_mobile;
 	char mobile_masked[16];
+	char sealed[96]; /* base64 of the sealed number (aad "phone:v1:<id>"), "" = none */
+	char index[65];  /* keyed index of the number, "" = none */
 };
 
 struct contacts {

@@ -38,6 +38,19 @@ bool templates_has(const struct templates *t, const char *id, const char *channe
 int template_render(const struct templates *t, const char *id, const char *channel,
 	const struct template_var *vars, size_t n_vars, struct buf *out,
 	struct sw_err *err) SW_MUST_CHECK;
+/* Texts of channel "sms" begin with 【SIGN】, which their cap counts; "" (the start): no sign. */
+int templates_set_sign(struct templates *t, const char *sign) SW_MUST_CHECK;
+/* The variables of an SMS template with their (escaped) values as a JSON object of strings, in the order of the text. */
+int template_params(const struct templates *t, const char *id, const struct template_var *vars,
+	size_t n_vars, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
+/* The header line "# aliyun_code: SMS_1000001" of an SMS template, "" when not registered with PROVIDER. */
+const char *template_code(const struct templates *t, const char *id, const char *provider);
+/*
+ * Finds the variables that make template ID (channel sms) exactly TEXT (with sign): SW_ENOENT when none do. The shortest
+ * value for each variable in turn. PARAMS as by template_params().
+ */
+int template_match(const struct templates *t, const char *id, const char *text,
+	struct buf *params) SW_MUST_CHECK;
 /* Calls CB for each template: id, channel, file. */
 void templates_each(const struct templates *t,
 	void (*cb)(void *ctx, const char *id, const char *channel, const char *file), void *ctx);

@@ -44,6 +44,12 @@ struct audit;
 struct tally;
 struct reload;
 struct wire_wait;
+struct gateways;
+struct sms;
+struct audiences;
+struct broadcasts;
+struct broadcast_run;
+struct honours;
 
 /* A destination that told us to wait; messages of it keep their order. */
 struct parked_route {
@@ -82,6 +88,12 @@ struct engine {
 	struct simclock *simclock;
 	struct audit *audit;
 	struct tally *tally;
+	struct gateways *gateways;
+	struct sms *sms;
+	struct audiences *audiences;
+	struct broadcasts *broadcasts;
+	struct broadcast_run *broadcast_run;
+	struct honours *honours; /* the commended, as imported */
 	struct reload *reload;   /* one on its way */
 	size_t calls;            /* operators' commands in progress */
 	struct wire_wait *waits; /* control commands to the bot that wait for their answer */

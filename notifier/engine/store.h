@@ -70,7 +70,12 @@ struct message {
 	char st[16], kind[8], unit[16], ch[16], route[65], uid[65], to[65], class[16], type[12],
 		why[48];
 	char job[112], rt[129], rev[16], code[48];
+	char tpl[33];            /* sms: template id */
+	char rcp[33];            /* sms: first half of the number's index: what an export shows */
+	char gw[12], pid[64];    /* sms: gateway and provider id of the last attempt */
 	char *text, *ment, *pts; /* owned; never NULL after message_from() */
+	char *prm,
+		*tel; /* sms, owned: variables as JSON; base64 of the sealed number (aad "phone:v1:<to>") */
 	int64_t due_ms, nominal_ms, expires_ms, created_ms, done_ms, handed_ms;
 	int att, tries, unk; /* attempts, tries that count, unknown outcomes */
 	struct {
