@@ -16,6 +16,7 @@
 #include "bot/bridge.h"
 #include "bot/ingress/route.h"
 #include "bot/secret.h"
+#include "bot/sms_tokens.h"
 #include "bot/wecom/app_message.h"
 #include "bot/wecom/robot.h"
 #include "core/base/file.h"
@@ -68,6 +69,7 @@ struct bot {
 	struct attempts *attempts;
 	struct limit *limit;
 	struct route *route;
+	struct sms_callbacks *sms;
 	struct http_server *server;
 	struct timer *tick, *stop;
 
@@ -286,6 +288,22 @@ static int open_callbacks(struct bot *b, struct sw_err *err)
 	return rc;
 }
 
+static int open_sms_callbacks(struct bot *b, struct sw_err *err)
+{
+	const struct sms_callbacks_opts opts = {.loop = b->loop,
+		.spool = b->spool,
+		.limit = b->limit,
+		.metrics = b->metrics,
+		.on_taken = bridge_changed,
+		.ctx = b->bridge};
+	int rc = sms_callbacks_create(&opts, &b->sms);
+
+	if (rc < 0)
+		return err_set(err, rc, "out of memory");
+	route_set_sms(b->route, b->sms);
+	return sms_tokens_load(b->conf, b->sms, 0, err);
+}
+
 /* ---- opening -------------------------------------------------------------------------------------------- */
 
 static void on_broker(void *ctx, bool is_up)
@@ -426,13 +444,16 @@ static int open_listeners(struct bot *b, struct sw_err *err)
 		.metrics = b->metrics,
 		.on_taken = bridge_changed,
 		.ctx = b->bridge};
-	const struct http_server_opts server = {
-		.address = conf_str(c, "http.listen"), .port = (uint16_t)conf_int(c, "http.port")};
+	const struct http_server_opts server = {.address = conf_str(c, "http.listen"),
+		.port = (uint16_t)conf_int(c, "http.port"),
+		.max_body_for = route_max_body};
 	int rc = route_create(&route, &b->route);
 
 	if (rc < 0)
 		return err_set(err, rc, "out of memory");
 	rc = open_callbacks(b, err);
+	if (rc == 0)
+		rc = open_sms_callbacks(b, err);
 	if (rc == 0)
 		rc = http_server_open(b->loop, &server, route_handle, b->route, &b->server, err);
 	return rc;
@@ -590,6 +611,14 @@ static void reload_endpoint(struct bot *b, const struct conf *c, struct endpoint
 	secret_fini(&key);
 }
 
+static void reload_sms_tokens(struct bot *b, const struct conf *c)
+{
+	struct sw_err err = {0};
+
+	if (sms_tokens_load(c, b->sms, clock_now_ms(&b->clock) + FORMER_KEYS_MS, &err) < 0)
+		keep_old("sms.callback_tokens", "", &err);
+}
+
 static void reload(struct bot *b)
 {
 	struct problems problems;
@@ -609,6 +638,7 @@ static void reload(struct bot *b)
 		reload_app(b, c, i);
 	for (size_t i = 0; i < b->n_endpoints; i++)
 		reload_endpoint(b, c, &b->endpoints[i]);
+	reload_sms_tokens(b, c);
 	limit_set(b->limit, conf_int(c, "http.rate_per_ip"));
 	conf_free(b->conf);
 	b->conf = c;
@@ -739,6 +769,7 @@ void bot_destroy(struct bot *b)
 	loop_destroy(b->loop);
 	log_setup(LOG_LEVEL_INFO, NULL, NULL);
 	route_destroy(b->route);
+	sms_callbacks_destroy(b->sms);
 	for (size_t i = 0; i < b->n_endpoints; i++)
 		wecom_callback_destroy(b->endpoints[i].callback);
 	bridge_destroy(b->bridge);

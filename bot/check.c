@@ -6,6 +6,7 @@
 #include "bot/check.h"
 #include "bot/ingress/wecom_callback.h"
 #include "bot/secret.h"
+#include "bot/sms_tokens.h"
 #include "bot/wecom/robot.h"
 #include "core/base/seal.h"
 
@@ -71,4 +72,7 @@ void check_conf(const struct conf *c, struct problems *p)
 		if (strcmp(conf_strf(c, "wecom.smart_robots[%zu].mode", i), "webhook") == 0)
 			check_callback(c, "wecom.smart_robots", i, CALLBACK_ROBOT, p);
 	}
+	if (sms_tokens_load(c, NULL, 0, &err) < 0)
+		problems_error(
+			p, conf_file(c), conf_line(c, "sms.callback_tokens"), "%s", err.text);
 }

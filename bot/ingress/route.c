@@ -16,6 +16,7 @@
 
 enum {
 	MAX_ENDPOINTS = 1000,
+	MAX_BODY = 65536,
 	LOG_LINES_BURST = 20,
 	LOG_LINE_EVERY_MS = 1000,
 	MAX_EARLY = 64,
@@ -35,6 +36,7 @@ struct endpoint {
 struct route {
 	struct route_opts opts;
 	struct endpoint *endpoints;
+	struct sms_callbacks *sms; /* NULL: no gateway has a token */
 	size_t n_waiting;
 	struct bucket log_lines;
 	uint64_t lines_dropped;
@@ -247,6 +249,10 @@ void route_handle(void *ctx, struct http_exchange *x)
 	bool is_over = !limit_take(r->opts.limit, http_peer(x), clock_mono_ms());
 	struct endpoint *e;
 
+	if (r->sms && sms_callbacks_know(r->sms, path)) {
+		sms_callbacks_handle(r->sms, x);
+		return;
+	}
 	HASH_FIND_STR(r->endpoints, path, e);
 	if (e && e->callback) {
 		handle_callback(r, e, x, is_over, 0);
@@ -339,12 +345,26 @@ void route_destroy(struct route *r)
 	free(r);
 }
 
+void route_set_sms(struct route *r, struct sms_callbacks *cb)
+{
+	r->sms = cb;
+}
+
+size_t route_max_body(void *ctx, const char *path)
+{
+	const struct route *r = ctx;
+
+	return r->sms && sms_callbacks_know(r->sms, path) ? SMS_CALLBACK_MAX_BODY : MAX_BODY;
+}
+
 void route_stop(struct route *r)
 {
 	r->is_stopped = true;
+	if (r->sms)
+		sms_callbacks_stop(r->sms);
 }
 
 size_t route_waiting(const struct route *r)
 {
-	return r->n_waiting;
+	return r->n_waiting + (r->sms ? sms_callbacks_waiting(r->sms) : 0);
 }

@@ -8,6 +8,7 @@
 #define SW_BOT_INGRESS_ROUTE_H
 
 #include "bot/ingress/limit.h"
+#include "bot/ingress/sms_callback.h"
 #include "bot/ingress/wecom_callback.h"
 #include "bot/spool.h"
 #include "core/io/http_server.h"
@@ -33,6 +34,10 @@ int route_add_callback(struct route *r, const char *path, enum callback_kind kin
 /* A page: GET and HEAD go to HANDLER, other methods are 405. SW_EEXIST. */
 int route_add_page(
 	struct route *r, const char *path, http_handler handler, void *ctx) SW_MUST_CHECK;
+/* Everything under /sms/ goes to CB, borrowed. */
+void route_set_sms(struct route *r, struct sms_callbacks *cb);
+/* For http_server_opts: gateways that know the token may send longer bodies than anybody else. */
+size_t route_max_body(void *ctx, const char *path);
 /* From here on callbacks are answered 503: the provider comes again. */
 void route_stop(struct route *r);
 /* Callbacks whose record is being written. */

@@ -46,11 +46,13 @@ void *http_exchange_on_uri(void *cls, const char *uri, struct MHD_Connection *mh
 	x->server = s;
 	x->mhd = mhd;
 	x->uri_too_long = strlen(uri) > HTTP_URL_MAX_BYTES;
-	buf_init(&x->body, s->opts.max_body_bytes);
 	if (!split_uri(x, x->uri_too_long ? "" : uri)) {
 		free(x);
 		return NULL;
 	}
+	x->max_body_bytes = s->opts.max_body_for ? s->opts.max_body_for(s->ctx, x->path)
+						 : s->opts.max_body_bytes;
+	buf_init(&x->body, x->max_body_bytes);
 	return x;
 }
 
@@ -164,7 +166,7 @@ static int judge_headers(struct http_exchange *x, const char *method, struct hea
 		return MHD_HTTP_BAD_REQUEST;
 	if (f->has_coding || (f->lengths == 0 && needs_length(method)))
 		return MHD_HTTP_LENGTH_REQUIRED;
-	if (f->length > (int64_t)x->server->opts.max_body_bytes)
+	if (f->length > (int64_t)x->max_body_bytes)
 		return MHD_HTTP_CONTENT_TOO_LARGE;
 	return 0;
 }

@@ -2,7 +2,7 @@
  * core/io/http_server.h: HTTP/1.1 listener on libmicrohttpd, driven by our loop.
  *
  * A handler is called once the whole body is there, and answers now or later (http_respond). Limits come
- * before any handler: 64 KiB body (per server option), 8 KiB header block of 64 headers, no
+ * before any handler: 64 KiB body (per server option, or by path), 8 KiB header block of 64 headers, no
  * Transfer-Encoding, exactly one Content-Length, 2 KiB URL, idle_timeout_s for the request as a whole. A
  * POST without length (chunked, too) is 411, too large is 413, both framings at once, two lengths or a
  * folded header is 400, too slow is 408; these answers close the connection.
@@ -20,9 +20,11 @@ struct http_server;
 struct http_exchange; /* one request and its answer; belongs to the server */
 
 struct http_server_opts {
-	const char *address;      /* "127.0.0.1" */
-	uint16_t port;            /* 0: any free one, see http_server_port() */
-	size_t max_body_bytes;    /* 0: 65,536 */
+	const char *address;   /* "127.0.0.1" */
+	uint16_t port;         /* 0: any free one, see http_server_port() */
+	size_t max_body_bytes; /* 0: 65,536 */
+	/* More (or less) for a path, asked before the body is read; gets the handler's CTX. NULL: all alike. */
+	size_t (*max_body_for)(void *ctx, const char *path);
 	unsigned max_connections; /* 0: 1,000 */
 	unsigned max_per_ip;      /* 0: 64 */
 	unsigned idle_timeout_s;  /* 0: 10; for a request to come in, and for silence */

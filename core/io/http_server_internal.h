@@ -52,6 +52,7 @@ struct http_exchange {
 	char method[16];
 	char *path;
 	const char *raw_query;
+	size_t max_body_bytes;
 	struct buf body;
 	char peer[INET6_ADDRSTRLEN];
 	char *decoded; /* what QUERY points into */
