@@ -228,7 +228,20 @@ static void put_settings(struct init *in, int mqtt_port)
 		"#\t\t{ name = \"shouwang\"; mode = \"webhook\"; token_file = "
 		"\"secrets/robot-token\";\n"
 		"#\t\t  aes_key_file = \"secrets/robot-aes-key\"; }\n"
-		"\t);\n};\n",
+		"\t);\n};\n\n"
+		"# Text messages. Gateways in order of preference: aliyun (registered templates: "
+		"`shouwang "
+		"templates`), kannel (free text).\n"
+		"# They push receipts and answers to /sms/<gateway>/<token>/report and /uplink; "
+		"the "
+		"tokens lie in the files below.\n"
+		"sms = {\n"
+		"#\tsign = \"邻里守望\"; route = [ \"aliyun\" ];\n"
+		"#\taliyun = { access_key_id = \"..\"; secret_file = \"secrets/aliyun-secret\"; "
+		"rate = 100; };\n"
+		"\tcallback_tokens = { aliyun = \"secrets/sms-token-aliyun\"; kannel = "
+		"\"secrets/sms-token-kannel\"; };\n"
+		"};\n",
 		campaign ? campaign : "campaign.conf", templates ? templates : "templates",
 		mqtt_port);
 	put(in, "shouwang.conf", 0600, buf_str(&b));
@@ -296,6 +309,8 @@ static int run_init(const struct ctl_env *env, int argc, char **argv)
 	}
 	put_random(&in, "secrets/data.key", 32);
 	put_random(&in, "secrets/spool.key", 32);
+	put_random(&in, "secrets/sms-token-aliyun", 16);
+	put_random(&in, "secrets/sms-token-kannel", 16);
 	put_stack(&in, 1883);
 	put_settings(&in, 1883);
 	put_operator(&in, "office", "editor");
