@@ -7,6 +7,7 @@
 #ifndef SW_CTL_COMMAND_H
 #define SW_CTL_COMMAND_H
 
+#include <jansson.h>
 #include <stdbool.h>
 #include <stdio.h>
 
@@ -44,7 +45,8 @@ extern const struct command ctl_parse_commands[];    /* parse */
 extern const struct command ctl_sms_commands[];      /* sms */
 extern const struct command ctl_preview_commands[];  /* preview, rehearse */
 extern const struct command ctl_setup_commands[];    /* init, operator */
-extern const struct command ctl_notifier_commands[]; /* everything that goes through the notifier */
+extern const struct command ctl_notifier_commands[]; /* through the notifier: daily work */
+extern const struct command ctl_broadcast_commands[]; /* broadcast, withdraw */
 
 /* Prints "shouwang NAME: <message>" and the usage lines on standard error; returns EXIT_USAGE_ERROR. */
 int ctl_usage(const struct command *cmd, const char *fmt, ...)
@@ -62,5 +64,14 @@ char *ctl_shipped_file(const struct ctl_env *env, const char *relative);
  * terminal. Negative after a message.
  */
 int ctl_read_passphrase(const struct ctl_env *env, const char *prompt, struct buf *out);
+
+/*
+ * One request to the notifier: prints what it answers, returns the exit code. Takes ARGS (NULL: none). ACTING: as an
+ * operator, whose passphrase is read.
+ */
+int ctl_ask(const struct ctl_env *env, const char *cmd, json_t *args, bool acting);
+/* Takes "--name VALUE" out of the words; NULL when absent. */
+const char *ctl_take_value(int *argc, char **argv, const char *name);
+bool ctl_take_flag(int *argc, char **argv, const char *name);
 
 #endif

@@ -10,115 +10,11 @@
 #include "core/base/err.h"
 #include "core/base/file.h"
 #include "core/base/num.h"
-#include "core/base/settings.h"
-#include "core/io/ctlsock.h"
 #include "notifier/ctl/command.h"
 
 enum { IMPORT_MAX_BYTES = 900 * 1024 };
 
-/* ---- asking the notifier ---- */
-
-static void print_line(void *ctx, const char *line)
-{
-	(void)ctx;
-	puts(line);
-	(void)fflush(stdout);
-}
-
-static void print_data(void *ctx, const json_t *data)
-{
-	(void)ctx;
-	(void)json_dumpf(data, stdout, JSON_COMPACT | JSON_ENCODE_ANY);
-	(void)putchar('\n');
-}
-
-/* Where the control socket is: in the configuration. NULL after a message. */
-static char *socket_path(const struct ctl_env *env)
-{
-	struct problems p;
-	struct conf *conf = NULL;
-	char *path = NULL;
-
-	problems_init(&p);
-	if (settings_load(env->config, &p, &conf) < 0)
-		problems_print(&p, stderr);
-	else
-		path = strdup(conf_str(conf, "control.socket"));
-	conf_free(conf);
-	problems_fini(&p);
-	return path;
-}
-
-/* Takes ARGS. ACTING: as an operator. */
-static int ask(const struct ctl_env *env, const char *cmd, json_t *args, bool acting)
-{
-	json_t *request = json_pack("{s:s, s:o, s:b}", "cmd", cmd, "args",
-		args ? args : json_object(), "json", env->json);
-	struct sw_err err = {0};
-	struct buf passphrase;
-	char *path = NULL;
-	int rc = EXIT_REFUSED;
-
-	buf_init(&passphrase, 256);
-	if (acting && !env->as) {
-		(void)fprintf(
-			stderr, "shouwang %s: this is done as an operator: give --as NAME\n", cmd);
-		goto out;
-	}
-	if (acting) {
-		if (ctl_read_passphrase(env, "passphrase: ", &passphrase) < 0)
-			goto out;
-		json_object_set_new(request, "as", json_string(env->as));
-		json_object_set_new(request, "passphrase", json_string(buf_str(&passphrase)));
-	}
-	path = socket_path(env);
-	if (!path) {
-		rc = EXIT_BAD_CONFIG;
-		goto out;
-	}
-	rc = ctl_call(path, request, print_line, print_data, NULL, &err);
-	if (rc < 0) {
-		(void)fprintf(stderr, "shouwang: the notifier does not answer at %s: %s\n", path,
-			err.text[0] ? err.text : err_name(rc));
-		rc = EXIT_AWAY;
-	} else if (rc > 0) {
-		(void)fprintf(stderr, "shouwang %s: %s\n", cmd, err.text);
-	}
-out:
-	if (passphrase.data)
-		explicit_bzero(passphrase.data, passphrase.len);
-	buf_fini(&passphrase);
-	json_decref(request);
-	free(path);
-	return rc;
-}
-
 /* ---- words of a command ---- */
-
-/* Takes "--name VALUE" out of the words; NULL when absent. */
-static const char *take_value(int *argc, char **argv, const char *name)
-{
-	for (int i = 1; i + 1 < *argc; i++)
-		if (!strcmp(argv[i], name)) {
-			const char *value = argv[i + 1];
-
-			memmove(&argv[i], &argv[i + 2], (size_t)(*argc - i - 2) * sizeof(*argv));
-			*argc -= 2;
-			return value;
-		}
-	return NULL;
-}
-
-static bool take_flag(int *argc, char **argv, const char *name)
-{
-	for (int i = 1; i < *argc; i++)
-		if (!strcmp(argv[i], name)) {
-			memmove(&argv[i], &argv[i + 1], (size_t)(*argc - i - 1) * sizeof(*argv));
-			(*argc)--;
-			return true;
-		}
-	return false;
-}
 
 static const struct command *self(const char *name)
 {
@@ -150,7 +46,7 @@ static int run_plain(const struct ctl_env *env, int argc, char **argv)
 
 	if (wrong_words(argc, argv, 0, 0, &rc))
 		return rc;
-	return ask(env, argv[0], NULL, false);
+	return ctl_ask(env, argv[0], NULL, false);
 }
 
 static int run_acting(const struct ctl_env *env, int argc, char **argv)
@@ -159,23 +55,23 @@ static int run_acting(const struct ctl_env *env, int argc, char **argv)
 
 	if (wrong_words(argc, argv, 0, 0, &rc))
 		return rc;
-	return ask(env, strcmp(argv[0], "stop-all") ? argv[0] : "pause", NULL, true);
+	return ctl_ask(env, strcmp(argv[0], "stop-all") ? argv[0] : "pause", NULL, true);
 }
 
 static int run_unit(const struct ctl_env *env, int argc, char **argv)
 {
-	bool bind = take_flag(&argc, argv, "--bind");
+	bool bind = ctl_take_flag(&argc, argv, "--bind");
 	int rc;
 
 	if (wrong_words(argc, argv, 1, 1, &rc))
 		return rc;
-	return ask(env, bind ? "unit-bind" : "unit", json_pack("{s:s}", "unit", argv[1]), bind);
+	return ctl_ask(env, bind ? "unit-bind" : "unit", json_pack("{s:s}", "unit", argv[1]), bind);
 }
 
 static int run_report(const struct ctl_env *env, int argc, char **argv)
 {
-	const char *source = take_value(&argc, argv, "--source"),
-		   *note = take_value(&argc, argv, "--note");
+	const char *source = ctl_take_value(&argc, argv, "--source"),
+		   *note = ctl_take_value(&argc, argv, "--note");
 	json_t *counts;
 	int rc;
 
@@ -192,7 +88,7 @@ static int run_report(const struct ctl_env *env, int argc, char **argv)
 		}
 		json_array_append_new(counts, json_integer(n));
 	}
-	return ask(env, "report",
+	return ctl_ask(env, "report",
 		json_pack("{s:s, s:o, s:s, s:s}", "unit", argv[1], "counts", counts, "source",
 			source ? source : "", "note", note ? note : ""),
 		true);
@@ -208,7 +104,7 @@ static int run_verify(const struct ctl_env *env, int argc, char **argv)
 	args = json_pack("{s:s}", "unit", argv[1]);
 	if (argc == 3)
 		json_object_set_new(args, "what", json_string(argv[2]));
-	return ask(env, "verify", args, true);
+	return ctl_ask(env, "verify", args, true);
 }
 
 static int run_queue(const struct ctl_env *env, int argc, char **argv)
@@ -216,10 +112,10 @@ static int run_queue(const struct ctl_env *env, int argc, char **argv)
 	int rc;
 
 	if (argc == 3 && !strcmp(argv[1], "done"))
-		return ask(env, "queue-done", json_pack("{s:s}", "id", argv[2]), true);
+		return ctl_ask(env, "queue-done", json_pack("{s:s}", "id", argv[2]), true);
 	if (wrong_words(argc, argv, 0, 0, &rc))
 		return rc;
-	return ask(env, "queue", NULL, false);
+	return ctl_ask(env, "queue", NULL, false);
 }
 
 static int run_state(const struct ctl_env *env, int argc, char **argv)
@@ -228,7 +124,7 @@ static int run_state(const struct ctl_env *env, int argc, char **argv)
 
 	if (wrong_words(argc, argv, 0, 0, &rc))
 		return rc;
-	return ask(env, "messages", json_pack("{s:s}", "state", argv[0]), false);
+	return ctl_ask(env, "messages", json_pack("{s:s}", "state", argv[0]), false);
 }
 
 static int run_single(const struct ctl_env *env, int argc, char **argv)
@@ -237,12 +133,12 @@ static int run_single(const struct ctl_env *env, int argc, char **argv)
 
 	if (wrong_words(argc, argv, 1, 1, &rc))
 		return rc;
-	return ask(env, argv[0], json_pack("{s:s}", "mid", argv[1]), true);
+	return ctl_ask(env, argv[0], json_pack("{s:s}", "mid", argv[1]), true);
 }
 
 static int run_import(const struct ctl_env *env, int argc, char **argv)
 {
-	bool dry_run = take_flag(&argc, argv, "--dry-run");
+	bool dry_run = ctl_take_flag(&argc, argv, "--dry-run");
 	struct sw_err err = {0};
 	struct buf data;
 	json_t *args;
@@ -268,7 +164,7 @@ static int run_import(const struct ctl_env *env, int argc, char **argv)
 			argv[2]);
 		return EXIT_REFUSED;
 	}
-	return ask(env, "import-contacts", args, true);
+	return ctl_ask(env, "import-contacts", args, true);
 }
 
 static int run_campaign(const struct ctl_env *env, int argc, char **argv)
@@ -278,31 +174,34 @@ static int run_campaign(const struct ctl_env *env, int argc, char **argv)
 	if (wrong_words(argc, argv, 1, 1, &rc))
 		return rc;
 	if (!strcmp(argv[1], "go-live"))
-		return ask(env, "campaign-go-live", NULL, true);
+		return ctl_ask(env, "campaign-go-live", NULL, true);
 	if (!strcmp(argv[1], "reload"))
-		return ask(env, "campaign-reload", NULL, true);
+		return ctl_ask(env, "campaign-reload", NULL, true);
 	return ctl_usage(self(argv[0]), "unknown word \"%s\"", argv[1]);
 }
 
 static int run_clock(const struct ctl_env *env, int argc, char **argv)
 {
-	const char *to = take_value(&argc, argv, "--to"), *by = take_value(&argc, argv, "--by");
+	const char *to = ctl_take_value(&argc, argv, "--to"),
+		   *by = ctl_take_value(&argc, argv, "--by");
 	int64_t n;
 	int rc;
 
 	if (wrong_words(argc, argv, 1, 2, &rc))
 		return rc;
 	if (!strcmp(argv[1], "show") && argc == 2)
-		return ask(env, "clock-show", NULL, false);
+		return ctl_ask(env, "clock-show", NULL, false);
 	if (!strcmp(argv[1], "set") && argc == 3)
-		return ask(env, "clock-set", json_pack("{s:s}", "to", argv[2]), false);
+		return ctl_ask(env, "clock-set", json_pack("{s:s}", "to", argv[2]), false);
 	if (!strcmp(argv[1], "speed") && argc == 3 && num_parse(argv[2], 0, 1000000, &n) == 0)
-		return ask(env, "clock-speed", json_pack("{s:I}", "speed", (json_int_t)n), false);
+		return ctl_ask(
+			env, "clock-speed", json_pack("{s:I}", "speed", (json_int_t)n), false);
 	if (!strcmp(argv[1], "advance") && argc == 2 && to && !by)
-		return ask(env, "clock-advance", json_pack("{s:s}", "to", to), false);
+		return ctl_ask(env, "clock-advance", json_pack("{s:s}", "to", to), false);
 	if (!strcmp(argv[1], "advance") && argc == 2 && by && !to &&
 		num_parse_duration(by, &n) == 0)
-		return ask(env, "clock-advance", json_pack("{s:I}", "by_ms", (json_int_t)n), false);
+		return ctl_ask(
+			env, "clock-advance", json_pack("{s:I}", "by_ms", (json_int_t)n), false);
 	return ctl_usage(self(argv[0]), "this is not one of its forms");
 }
 
