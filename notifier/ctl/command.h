@@ -39,13 +39,13 @@ struct command {
 };
 
 /* Families; each array ends with a NULL name. */
-extern const struct command ctl_calendar_commands[]; /* calendar */
-extern const struct command ctl_check_commands[];    /* check */
-extern const struct command ctl_parse_commands[];    /* parse */
-extern const struct command ctl_sms_commands[];      /* sms */
-extern const struct command ctl_preview_commands[];  /* preview, rehearse */
-extern const struct command ctl_setup_commands[];    /* init, operator */
-extern const struct command ctl_notifier_commands[]; /* through the notifier: daily work */
+extern const struct command ctl_calendar_commands[];  /* calendar */
+extern const struct command ctl_check_commands[];     /* check */
+extern const struct command ctl_parse_commands[];     /* parse */
+extern const struct command ctl_sms_commands[];       /* sms */
+extern const struct command ctl_preview_commands[];   /* preview, rehearse */
+extern const struct command ctl_setup_commands[];     /* init, operator */
+extern const struct command ctl_notifier_commands[];  /* through the notifier: daily work */
 extern const struct command ctl_broadcast_commands[]; /* broadcast, withdraw */
 
 /* Prints "shouwang NAME: <message>" and the usage lines on standard error; returns EXIT_USAGE_ERROR. */

@@ -64,7 +64,10 @@ struct broadcast {
 		until_ms; /* nothing before, nothing after; inside the definition's window anyway */
 	char digest[65];
 	char planned_by[33], approved_by[33];
-	int64_t approved_ms;
+	int64_t planned_ms, approved_ms;
+	int64_t started_ms; /* 0: never started, so nothing of it can have gone out */
+	bool swept;         /* cancelled, and what had waited is marked so in the store */
+	unsigned changes;   /* by operators; an answer that comes after another change is stale */
 	/* Sums over its segments, kept up by broadcast_run.c; WAITING is what is left. */
 	int64_t sums[NIBBLE_COUNT];
 	bool sums_known;
@@ -73,6 +76,7 @@ struct broadcast {
 struct broadcasts {
 	struct broadcast *items[BROADCASTS_MAX]; /* owned, in order of planning */
 	size_t n;
+	bool planning; /* one plan at a time: no publicity twice */
 };
 
 struct broadcast *broadcast_find(const struct engine *e, const char *id);

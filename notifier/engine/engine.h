@@ -50,6 +50,8 @@ struct audiences;
 struct broadcasts;
 struct broadcast_run;
 struct honours;
+struct gates;
+struct publicity;
 
 /* A destination that told us to wait; messages of it keep their order. */
 struct parked_route {
@@ -76,6 +78,7 @@ struct engine {
 	bool stopping;
 	bool live; /* `campaign go-live` was said: no trial allow-list */
 	bool paused;
+	bool stopped;  /* paused by stop-all: only a releaser lifts it */
 	char hold[64]; /* why sending is held; "" = not */
 	struct parked_route parked[ENGINE_MAX_ROUTES];
 	size_t n_parked;
@@ -93,10 +96,12 @@ struct engine {
 	struct audiences *audiences;
 	struct broadcasts *broadcasts;
 	struct broadcast_run *broadcast_run;
-	struct honours *honours; /* the commended, as imported */
-	struct reload *reload;   /* one on its way */
-	size_t calls;            /* operators' commands in progress */
-	struct wire_wait *waits; /* control commands to the bot that wait for their answer */
+	struct honours *honours;     /* the commended, as imported */
+	struct gates *gates;         /* of publicity: which are open */
+	struct publicity *publicity; /* what screens and loudspeakers show */
+	struct reload *reload;       /* one on its way */
+	size_t calls;                /* operators' commands in progress */
+	struct wire_wait *waits;     /* control commands to the bot that wait for their answer */
 	/* We have the lease (again): time to join the broker. */
 	void (*on_leading)(void *ctx);
 	/* Asked to end: the lease is lost, or a dependency is unusable for good. */
