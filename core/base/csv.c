@@ -16,7 +16,7 @@
 
 enum {
 	MAX_COLUMNS = 64,
-	MAX_ROWS = 1000000,
+	MAX_ROWS = 12000000, /* an audience is 10 million, and some stand there twice */
 	MAX_CELL_BYTES = 4096,
 	MAX_FILE_BYTES = 512 * 1024 * 1024,
 };

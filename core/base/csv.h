@@ -2,7 +2,7 @@
  * core/base/csv.h: rows of a CSV file with a header line, by column name, over libcsv.
  *
  * Accepts a byte order mark, CRLF, quoted line breaks and "sep=;" as first line; refuses what is not
- * valid UTF-8 with the offset of the first bad byte. Bounds: 64 columns, 1,000,000 rows, 4 KiB a cell.
+ * valid UTF-8 with the offset of the first bad byte. Bounds: 64 columns, 12,000,000 rows, 4 KiB a cell.
  */
 #ifndef SW_CORE_BASE_CSV_H
 #define SW_CORE_BASE_CSV_H
