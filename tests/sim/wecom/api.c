@@ -9,15 +9,13 @@
 #include <string.h>
 
 #include "core/base/id.h"
+#include "core/base/num.h"
 #include "core/base/text.h"
+#include "tests/sim/front.h"
 #include "tests/sim/wecom/api.h"
 #include "tests/sim/wecom/callback.h"
-#include "tests/sim/wecom/front.h"
 
 #define JSON_TYPE "application/json; charset=UTF-8"
-#define GATEWAY_PAGE                                                                               \
-	"<html>\n<head><title>502 Bad Gateway</title></head>\n<body>\n<center><h1>502 Bad "        \
-	"Gateway</h1></center>\n</body>\n</html>\n"
 
 /* ---- outcomes --------------------------------------------------------------------------------- */
 
@@ -173,7 +171,7 @@ static void note(struct api_call *c, const struct fault *f)
 			"kind", c->kind, "route", c->route, "to", c->to, "msgtype", c->msgtype,
 			"text", text ? text : json_string(""), "mid", mid ? mid : json_string("?"),
 			"accepted", c->accepted, "shown", c->shown, "duplicate", c->duplicate,
-			"errcode", c->errcode, "fault", fault_name(f->kind)));
+			"errcode", c->errcode, "fault", faults_name(&c->sim->faults, f->kind)));
 }
 
 /* ---- answering -------------------------------------------------------------------------------- */
@@ -189,7 +187,8 @@ static void give_answer(struct api_call *c, const struct fault *f)
 		http_drop(c->x);
 		break;
 	case FAULT_HTTP5XX:
-		http_respond(c->x, 502, "text/html", GATEWAY_PAGE, strlen(GATEWAY_PAGE), NULL);
+		http_respond(c->x, 502, "text/html", FAULT_GATEWAY_PAGE, strlen(FAULT_GATEWAY_PAGE),
+			NULL);
 		break;
 	case FAULT_SLOW:
 		front_respond_later(c->sim->front, c->x, f->ms, JSON_TYPE, body ? body : "", len);
@@ -204,8 +203,11 @@ static void give_answer(struct api_call *c, const struct fault *f)
 }
 
 /* A token that the real one says is gone really is gone: asking again must bring another. */
-static void refuse_by_order(struct api_call *c, int code)
+static void refuse_by_order(struct api_call *c, const char *ordered)
 {
+	int64_t n;
+	int code = num_parse(ordered, -1, INT32_MAX, &n) == 0 ? (int)n : -1;
+
 	if (c->app && (code == 40014 || code == 42001))
 		c->app->access_token[0] = '\0';
 	api_fail(c, code, code == 45009 ? "api freq out of limit" : "ordered by the test");
@@ -222,8 +224,8 @@ void api_handle(struct sim *s, struct http_exchange *x)
 	if (!c.mid)
 		c.mid = "";
 	identify(&c);
-	faults_take(&s->faults, c.route, false, &fault);
-	if (fault.kind == FAULT_ERRCODE)
+	faults_take(&s->faults, c.route, FAULT_OF_REQUEST, &fault);
+	if (fault.kind == WECOM_ERRCODE || fault.kind == WECOM_45009)
 		refuse_by_order(&c, fault.code);
 	else if (fault.kind != FAULT_HTTP5XX && fault.kind != FAULT_RESET)
 		handle(&c);

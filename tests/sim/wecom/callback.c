@@ -12,10 +12,8 @@
 #include "core/base/id.h"
 #include "core/base/log.h"
 #include "core/base/text.h"
+#include "tests/sim/front.h"
 #include "tests/sim/wecom/callback.h"
-#include "tests/sim/wecom/control.h"
-#include "tests/sim/wecom/front.h"
-#include "tests/sim/wecom/participant.h"
 
 enum { MAX_BUSY = 64, MAX_TEXT = 8192, MAX_CODES = 1024, CODE_LIFE_MS = 3600000, OLD_S = 3600 };
 
@@ -277,7 +275,7 @@ static void finish(struct saying *y)
 	timer_destroy(y->timer);
 	free(y->plain);
 	free(y);
-	participant_report(c->sim->participant);
+	sim_report(c->sim);
 }
 
 static void on_timer(void *ctx)
@@ -296,8 +294,8 @@ static bool repeats(struct saying *y)
 
 	if (y->is_repeat)
 		return false;
-	faults_take(&y->all->sim->faults, route_of(y), true, &f);
-	return f.kind == FAULT_REPEAT;
+	faults_take(&y->all->sim->faults, route_of(y), FAULT_OF_CALLBACK, &f);
+	return f.kind == WECOM_REPEAT;
 }
 
 static void on_answer(void *ctx, const struct http_result *res)
@@ -404,7 +402,7 @@ int callbacks_say(struct callbacks *c, const char *chat, const char *user, const
 	show_said(y, text);
 	if (!y->said.addressed)
 		timer_after(y->timer, 0);
-	participant_report(c->sim->participant);
+	sim_report(c->sim);
 	return 0;
 }
 

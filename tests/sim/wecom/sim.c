@@ -1,7 +1,7 @@
 /* tests/sim/wecom/sim.c: the record of what people see. */
 #include <string.h>
 
-#include "tests/sim/wecom/control.h"
+#include "tests/sim/control.h"
 #include "tests/sim/wecom/sim.h"
 
 int64_t sim_show(struct sim *s, const struct shown *m)

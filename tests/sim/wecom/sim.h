@@ -2,7 +2,7 @@
  * tests/sim/wecom/sim.h: the simulator as a whole, owned by main and passed down.
  *
  * Two faces: towards the bot it is WeCom (api_*.c answers, callback.c speaks), towards tests and the page it is
- * /control (control.c). What people see is kept in CHAT, every request in LEDGER.
+ * /control (requests.c). What people see is kept in CHAT, every request in LEDGER.
  */
 #ifndef SW_TESTS_SIM_WECOM_SIM_H
 #define SW_TESTS_SIM_WECOM_SIM_H
@@ -13,15 +13,22 @@
 #include "core/io/http_server.h"
 #include "core/io/loop.h"
 #include "core/io/timer.h"
-#include "tests/sim/wecom/fault.h"
-#include "tests/sim/wecom/feed.h"
+#include "tests/sim/fault.h"
+#include "tests/sim/feed.h"
+#include "tests/sim/participant.h"
 #include "tests/sim/wecom/world.h"
 
 struct callbacks;
 struct control;
 struct front;
-struct participant;
 struct script;
+
+/* Kinds of faults of its own, beside those of fault.h. */
+enum wecom_fault {
+	WECOM_ERRCODE = FAULT_OWN, /* refused with CODE */
+	WECOM_45009,               /* short for that */
+	WECOM_REPEAT,              /* a callback that got its 200 is sent once more */
+};
 
 struct sim {
 	struct clock clock;
@@ -41,6 +48,13 @@ struct sim {
 static inline int64_t sim_now_ms(const struct sim *s)
 {
 	return clock_now_ms(&s->clock);
+}
+
+/* Something may have changed for the shared clock. */
+static inline void sim_report(struct sim *s)
+{
+	if (!s->closing)
+		participant_report(s->participant);
 }
 
 /* What the robot or the application showed, or what a person typed. */

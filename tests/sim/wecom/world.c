@@ -8,20 +8,12 @@
 
 #include "core/base/id.h"
 #include "core/base/text.h"
+#include "tests/sim/settings.h"
 #include "tests/sim/wecom/world.h"
 
 static const struct conf_item table[] = {
-	{"listen", CONF_STRING, 0, "127.0.0.1", 1, 64, "Address to listen on."},
-	{"port", CONF_INT, 0, "0", 0, 65535, "Port; 0: any free one, printed as LISTENING line."},
+	SIM_SETTINGS,
 	{"bot_url", CONF_STRING, 0, "http://127.0.0.1:8080", 8, 255, "Base address of the bot."},
-	{"mqtt.host", CONF_STRING, 0, "127.0.0.1", 1, 255, "The broker; numeric."},
-	{"mqtt.port", CONF_INT, 0, "0", 0, 65535, "0: no broker, the clock is not shared."},
-	{"mqtt.user", CONF_STRING, 0, NULL, 0, 64, "Broker user."},
-	{"mqtt.password_file", CONF_SECRET, 0, NULL, 0, 4000, "File with its password."},
-	{"simulation_start", CONF_TIME, 0, NULL, 0, 0, "Simulated time; absent: real time."},
-	{"script", CONF_PATH, 0, NULL, 0, 4000, "What scripted officials say, and when."},
-	{"mid_header", CONF_STRING, 0, "X-Shouwang-Mid", 0, 64, "Header with message ids."},
-	{"callback_timeout", CONF_DURATION, 0, "5s", 1, 60000, "How long a callback may take."},
 	{"callback_pause", CONF_DURATION, 0, "1s", 1, 60000, "Real time between its tries."},
 	{"robots[].name", CONF_STRING, CONF_REQUIRED, NULL, 1, 64, "name of a group"},
 	{"robots[].key", CONF_STRING, CONF_REQUIRED, NULL, 1, 128, "key of its webhook"},

@@ -1,8 +1,8 @@
-/* tests/sim/wecom/feed.c: a ring whose numbers never come twice, so that readers ask "since". */
+/* tests/sim/feed.c: a ring whose numbers never come twice, so that readers ask "since". */
 #include <errno.h>
 #include <stdlib.h>
 
-#include "tests/sim/wecom/feed.h"
+#include "tests/sim/feed.h"
 
 int feed_init(struct feed *f, size_t cap)
 {

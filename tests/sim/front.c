@@ -1,22 +1,21 @@
 /*
- * tests/sim/wecom/front.c: the listener, the page's files, and the two ways to keep a caller waiting.
+ * tests/sim/front.c: the listener, the page's files, and the two ways to keep a caller waiting.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/queue.h>
 
 #include "core/base/asset.h"
 #include "core/base/log.h"
-#include "core/base/text.h"
-#include "tests/sim/wecom/api.h"
-#include "tests/sim/wecom/control.h"
-#include "tests/sim/wecom/front.h"
+#include "core/io/timer.h"
+#include "tests/sim/front.h"
 
 extern const struct asset sim_assets[];
 extern const size_t sim_assets_len;
 
-enum { REOPEN_MS = 100, PAGES_AND_BOTS = 256 };
+enum { REOPEN_MS = 100, PAGES_AND_CALLERS = 256 };
 
 /* An answer that waits for its time. */
 struct later {
@@ -29,7 +28,7 @@ struct later {
 };
 
 struct front {
-	struct sim *sim;
+	struct front_opts opts;
 	struct http_server *server; /* NULL while nobody listens */
 	struct timer *reopen;
 	uint16_t port;
@@ -46,10 +45,10 @@ static const char *const page_headers[] = {"Cache-Control", "no-cache", "X-Conte
 	"'self' data:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'",
 	NULL};
 
-static void serve_asset(struct http_exchange *x)
+static void serve_asset(const struct front *f, struct http_exchange *x)
 {
 	const char *path = http_path(x);
-	const char *name = strcmp(path, "/") == 0 ? "wecom.html" : path + 1;
+	const char *name = strcmp(path, "/") == 0 ? f->opts.page : path + 1;
 
 	if (strcmp(http_method(x), "GET") != 0 && strcmp(http_method(x), "HEAD") != 0) {
 		http_respond(x, 405, NULL, "", 0, (const char *const[]){"Allow", "GET", NULL});
@@ -69,14 +68,9 @@ static void serve_asset(struct http_exchange *x)
 static void on_request(void *ctx, struct http_exchange *x)
 {
 	struct front *f = ctx;
-	const char *path = http_path(x);
 
-	if (text_starts(path, "/cgi-bin/"))
-		api_handle(f->sim, x);
-	else if (text_starts(path, "/control/"))
-		control_handle(f->sim->control, x);
-	else
-		serve_asset(x);
+	if (!f->opts.handle(f->opts.ctx, x))
+		serve_asset(f, x);
 }
 
 /* ---- waiting ---------------------------------------------------------------------------------- */
@@ -102,7 +96,7 @@ void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, c
 {
 	struct later *l = calloc(1, sizeof(*l));
 
-	if (!l || timer_new(f->sim->loop, on_later, l, &l->timer) < 0) {
+	if (!l || timer_new(f->opts.loop, on_later, l, &l->timer) < 0) {
 		free(l);
 		http_drop(x);
 		return;
@@ -120,13 +114,13 @@ void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, c
 static int listen_again(struct front *f, struct sw_err *err)
 {
 	const struct http_server_opts opts = {
-		.address = conf_str(f->sim->world.conf, "listen"),
+		.address = f->opts.address,
 		.port = f->port,
-		.max_per_ip = PAGES_AND_BOTS,
+		.max_per_ip = PAGES_AND_CALLERS,
 		.max_body_bytes = 1 << 18,
 	};
 
-	return http_server_open(f->sim->loop, &opts, on_request, f, &f->server, err);
+	return http_server_open(f->opts.loop, &opts, on_request, f, &f->server, err);
 }
 
 static void on_reopen(void *ctx)
@@ -147,17 +141,17 @@ void front_refuse(struct front *f, int64_t ms)
 	timer_after(f->reopen, ms);
 }
 
-int front_open(struct sim *s, struct front **ret, struct sw_err *err)
+int front_open(const struct front_opts *opts, struct front **ret, struct sw_err *err)
 {
 	struct front *f = calloc(1, sizeof(*f));
 	int rc;
 
 	if (!f)
 		return err_set(err, -ENOMEM, "out of memory");
-	f->sim = s;
+	f->opts = *opts;
 	LIST_INIT(&f->later);
-	f->port = (uint16_t)conf_int(s->world.conf, "port");
-	rc = timer_new(s->loop, on_reopen, f, &f->reopen);
+	f->port = opts->port;
+	rc = timer_new(opts->loop, on_reopen, f, &f->reopen);
 	if (rc == 0)
 		rc = listen_again(f, err);
 	if (rc < 0) {
@@ -166,8 +160,7 @@ int front_open(struct sim *s, struct front **ret, struct sw_err *err)
 		return rc;
 	}
 	f->port = http_server_port(f->server);
-	snprintf(f->base, sizeof(f->base), "http://%s:%u", conf_str(s->world.conf, "listen"),
-		f->port);
+	snprintf(f->base, sizeof(f->base), "http://%s:%u", opts->address, f->port);
 	*ret = f;
 	return 0;
 }
@@ -189,11 +182,6 @@ void front_close(struct front *f)
 void front_free(struct front *f)
 {
 	free(f);
-}
-
-uint16_t front_port(const struct front *f)
-{
-	return f->port;
 }
 
 const char *front_base(const struct front *f)

@@ -1,8 +1,8 @@
 /*
- * tests/sim/wecom/feed.h: numbered JSON objects, the oldest dropped beyond a bound: what was shown, what was asked.
+ * tests/sim/feed.h: numbered JSON objects, the oldest dropped beyond a bound: what was shown, what was asked.
  */
-#ifndef SW_TESTS_SIM_WECOM_FEED_H
-#define SW_TESTS_SIM_WECOM_FEED_H
+#ifndef SW_TESTS_SIM_FEED_H
+#define SW_TESTS_SIM_FEED_H
 
 #include <jansson.h>
 #include <stddef.h>
