@@ -83,7 +83,10 @@ static void on_bot_status(struct notifier *n, const void *payload, size_t len)
 	struct wire_status s;
 	struct sw_err err = {0};
 
-	if (wire_status_decode(payload, len, &s, &err) == 0 && s.online && engine_ready(&n->e))
+	if (wire_status_decode(payload, len, &s, &err) < 0)
+		return;
+	state_on_bot(&n->e, s.online);
+	if (s.online && engine_ready(&n->e))
 		dispatch_on_bot_online(&n->e);
 }
 
@@ -171,6 +174,7 @@ static void on_redis_away(void *ctx, const char *why)
 	LOG_WARN("redis_away", "why=%s", why);
 	health_set(n->e.health, "redis", false);
 	leader_on_redis_away(&n->e);
+	state_publish_ops(&n->e);
 }
 
 static int open_redis(struct notifier *n)
@@ -358,6 +362,8 @@ static int create_parts(struct notifier *n)
 	if (rc == 0)
 		rc = tally_create(e);
 	if (rc == 0)
+		rc = state_create(e);
+	if (rc == 0)
 		rc = leader_start(e);
 	if (rc == 0)
 		rc = timer_new(e->loop, on_stop_timeout, n, &n->stop_timer);
@@ -457,6 +463,7 @@ void notifier_destroy(struct notifier *n)
 		scheduler_stop(e);
 		simclock_destroy(e);
 		tally_destroy(e);
+		state_destroy(e);
 		loop_destroy(e->loop);
 	}
 	metrics_destroy(e->metrics);

@@ -38,6 +38,8 @@ enum {
 };
 
 struct scheduler;
+struct broadcast;
+struct state;
 struct inbound;
 struct simclock;
 struct audit;
@@ -91,6 +93,7 @@ struct engine {
 	struct simclock *simclock;
 	struct audit *audit;
 	struct tally *tally;
+	struct state *state;
 	struct gateways *gateways;
 	struct sms *sms;
 	struct audiences *audiences;
@@ -197,9 +200,27 @@ int audit_start(struct engine *e) SW_MUST_CHECK;
 void audit_kick(struct engine *e);
 void audit_stop(struct engine *e);
 
-/* state.c: retained state topics */
+/*
+ * state.c: retained state topics. These only mark; what is marked is published a moment later by a real timer, each topic at
+ * most once a second, and nothing waits for it.
+ */
+int state_create(struct engine *e) SW_MUST_CHECK;
+void state_destroy(struct engine *e);
+/* On connect: all topics, also when nothing changed. */
 void state_publish_all(struct engine *e);
 void state_publish_unit(struct engine *e, int unit);
+void state_publish_ops(struct engine *e);
+void state_publish_today(struct engine *e);
+void state_publish_attention(struct engine *e);
+/* After each change of it, and for each one that was loaded. What is published stays until the broker ends. */
+void state_publish_broadcast(struct engine *e, const struct broadcast *b);
+/* Time or messages have moved on: all but broadcasts. */
+void state_kick(struct engine *e);
+void state_on_bot(struct engine *e, bool online);
+/* state_survey.c: called by the count of tally.c for all records; what it learns is published by itself. */
+void state_survey_begin(struct engine *e);
+void state_survey_one(struct engine *e, const struct message *m);
+void state_survey_end(struct engine *e, int rc);
 
 /* wait.c: control messages to the bot and their answers */
 /* DONE(ctx, answer or NULL after 5 s real time without one). */

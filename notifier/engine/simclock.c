@@ -83,6 +83,7 @@ static void on_stored(void *ctx, int rc, const struct redis_value *v)
 		if (moved) {
 			timer_clock_changed(e->loop);
 			scheduler_kick(e);
+			state_kick(e);
 		}
 	}
 	timer_after(e->simclock->again, ASK_AGAIN_MS);

@@ -31,6 +31,7 @@ static void one(void *ctx, const struct message *m)
 	char labels[64];
 	size_t i = 0;
 
+	state_survey_one(t->e, m);
 	(void)snprintf(labels, sizeof(labels), "state=\"%s\",class=\"%s\"", m->st, m->class);
 	while (i < t->n_rows && strcmp(t->rows[i].labels, labels))
 		i++;
@@ -48,6 +49,7 @@ static void done(void *ctx, int rc)
 	struct tally *t = ctx;
 
 	t->running = false;
+	state_survey_end(t->e, rc);
 	for (size_t i = 0; i < t->n_rows; i++) {
 		/* A state that has emptied stays in the list as 0. */
 		if (rc == 0)
@@ -66,6 +68,7 @@ static void count(void *ctx)
 		return;
 	t->running = true;
 	t->counted = t->e->activity;
+	state_survey_begin(t->e);
 	each_message(t->e, one, done, t);
 }
 
