@@ -212,9 +212,10 @@ struct def_reminder {
 	size_t n_when;
 	char heading[DEF_ID];       /* template of a message whose most urgent point this is */
 	char line_template[DEF_ID]; /* template of its line in a merged message; "" = none */
-	int urgency;                /* higher wins the heading; by default the order in the file */
-	bool supported;             /* false: a warning at load, never planned */
-	int line;                   /* in the file */
+	char sms[DEF_ID]; /* template of its text by SMS: by_sms, or somebody no chat reaches; "" = none */
+	int urgency;    /* higher wins the heading; by default the order in the file */
+	bool supported; /* false: a warning at load, never planned */
+	int line;       /* in the file */
 };
 
 struct def_publicity {

@@ -454,7 +454,8 @@ static void load_reminder(struct def_loader *ld, const config_setting_t *g)
 {
 	static const char *const names[] = {"id", "on", "deadline", "notice", "phase", "every",
 		"event", "from", "until", "offset_workdays", "offset_days", "at", "to", "when",
-		"channel", "soft", "rest_day_ok", "heading", "template", "line", "urgency", NULL};
+		"channel", "soft", "rest_day_ok", "heading", "template", "line", "sms", "urgency",
+		NULL};
 	static const char *const channels[] = {"chat", "sms", NULL};
 	struct campaign *c = ld->c;
 	struct def_reminder *r = &c->reminders[c->n_reminders];
@@ -475,6 +476,7 @@ static void load_reminder(struct def_loader *ld, const config_setting_t *g)
 	def_id(ld, g, "template", DEF_OPTIONAL, r->heading); /* the older name of heading */
 	def_id(ld, g, "heading", DEF_OPTIONAL, r->heading);
 	def_id(ld, g, "line", DEF_OPTIONAL, r->line_template);
+	def_id(ld, g, "sms", DEF_OPTIONAL, r->sms);
 	def_int(ld, g, "urgency", DEF_OPTIONAL, 0, URGENCY_MAX, &r->urgency);
 	reason = def_unsupported_reason(c, r);
 	r->supported = !reason;
