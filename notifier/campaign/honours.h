@@ -9,6 +9,8 @@
 #ifndef SW_CAMPAIGN_HONOURS_H
 #define SW_CAMPAIGN_HONOURS_H
 
+#include <jansson.h>
+
 #include "notifier/campaign/definition.h"
 #include "notifier/campaign/template.h"
 
@@ -32,11 +34,14 @@ struct honours {
 	char digest[65]; /* SHA-256 of the file's bytes */
 };
 
+/* SIGN (sms.sign, without brackets) is put in front of an SMS text that begins with none. */
 int honours_parse(const char *name, const char *data, size_t len, const struct campaign *c,
-	const struct templates *t, struct problems *p, struct honours *ret) SW_MUST_CHECK;
+	const struct templates *t, const char *sign, struct problems *p,
+	struct honours *ret) SW_MUST_CHECK;
 void honours_fini(struct honours *h);
 int honours_find(const struct honours *h, const char *id); /* -1 */
-/* One item as JSON for the store and back (values owned by RET). */
+/* One item as JSON for the store and back (values owned by RET). SW_EPROTO: a member is missing; SW_ENOENT: its category
+ * or unit is gone. */
 json_t *honour_to_json(const struct campaign *c, const struct honour *h);
 int honour_from_json(const struct campaign *c, const char *id, const json_t *j,
 	struct honour *ret) SW_MUST_CHECK;

@@ -1,9 +1,10 @@
 /*
  * notifier/campaign/release.h: what two people release, and when it may go out. Pure.
  *
- * The digest is SHA-256 of a canonical JSON object (keys sorted, no blanks, UTF-8 as it is). Count 50,000, 2 segments,
+ * The digest is SHA-256 of a canonical JSON object (members audience, cost_fen, count, segments, template, text; keys
+ * sorted, no blanks, UTF-8 as it is). Count 50,000, 2 segments,
  * cost_fen 450,000, template "T100", audience 64 zeros, text 64 ones gives
- * bded85748d33241b38e4416d8deb9b01e53aca2cf3b8e9353b4a6668029493d0.
+ * 0e0c96770077b5ae7e6e8496fa690e53a355910e6a17cfd96c06523d42d1b011.
  */
 #ifndef SW_CAMPAIGN_RELEASE_H
 #define SW_CAMPAIGN_RELEASE_H
@@ -32,7 +33,7 @@ void release_digest(const struct release *r, char ret[65]);
 int64_t release_window_next(const struct campaign *c, int64_t now_ms);
 /* When the window that is open at NOW closes; NOW when it is not open. */
 int64_t release_window_end(const struct campaign *c, int64_t now_ms);
-/* End of the last day of the window. */
+/* End of the last day of the window; 0: the definition has none, and nothing may go out. */
 int64_t release_until(const struct campaign *c);
 
 #endif
