@@ -12,6 +12,7 @@
 
 struct driver_account { /* borrowed strings of one provider's settings */
 	const char *endpoint, *region, *id, *secret, *sign;
+	const char *sender; /* Kannel: the number we send from, "": the one set there */
 	const char
 		*report_url; /* Kannel: the bot's callback with its token, "" when there is none */
 };
@@ -35,7 +36,9 @@ struct driver {
 	/* NOW_MS: wall time for dates of the signature. NONCE: 32 hex digits, never used before. */
 	int (*build)(const struct driver_account *a, const struct gateway_request *req,
 		int64_t now_ms, const char *nonce, struct driver_request *ret, struct sw_err *err);
-	/* RES was answered completely (HTTP_ANSWERED). Fills verdict, cause, code, provider_id, retry_after_ms. */
+	/* SW_ECONF: the account can never send, and why (settings that are missing or make no sense). */
+	int (*check)(const struct driver_account *a, struct sw_err *err);
+	/* RES was answered completely (HTTP_ANSWERED). Fills verdict, cause, code, text, provider_id, retry_after_ms. */
 	void (*read)(const struct http_result *res, struct gateway_outcome *ret);
 	int (*parse_report)(const char *body, size_t len, const char *query,
 		struct gateway_receipt **ret, size_t *ret_n, size_t *ret_bad, struct sw_err *err);
@@ -44,6 +47,15 @@ struct driver {
 };
 
 void driver_request_fini(struct driver_request *r);
+/* Appends a copied header; -ENOMEM or SW_ELIMIT. */
+int driver_request_header(struct driver_request *r, const char *name, const char *value);
+
+/* What an answer of CAUSE means: the verdict that belongs to it, CODE and TEXT cut to one line each. */
+void driver_judge(
+	struct gateway_outcome *o, enum gateway_cause cause, const char *code, const char *text);
+/* No answer that can be trusted: CODE, or "http 502" when it is "". */
+void driver_unknown(struct gateway_outcome *o, const struct http_result *res, const char *code);
+
 extern const struct driver driver_aliyun, driver_kannel;
 /* NULL: there is no such driver. */
 const struct driver *driver_find(const char *name);

@@ -47,7 +47,9 @@ struct gateway_outcome {
 		[48]; /* the provider's, as it wrote it; ours ("timeout", "http 502") when there is none */
 	char provider_id
 		[GATEWAY_PROVIDER_ID]; /* accepted: BizId; "" when the provider gives none */
-	int64_t retry_after_ms;        /* 0: no hint */
+	char text[160];         /* its words, one line, numbers masked; "" when there are none */
+	bool is_strange;        /* refused with a code our table does not know */
+	int64_t retry_after_ms; /* 0: no hint */
 	int64_t took_ms;
 };
 
@@ -60,19 +62,25 @@ struct gateway_request {
 	size_t n;                  /* 1..GATEWAY_MAX_NUMBERS */
 	const char *out_id;        /* [A-Za-z0-9.-]{1,63} */
 	const char *mids; /* value of the outbound.mid_header, in number order; NULL: none */
-	/* Asked just before the first byte leaves (lease, pause); false: NOT_SENT, cause STOPPED. May be NULL. */
+	/*
+	 * Asked with the CTX of gateway_send() just before the first byte leaves (lease, pause); false: NOT_SENT,
+	 * cause STOPPED. May be NULL.
+	 */
 	bool (*may_send)(void *ctx);
 };
 
 struct gateways;
 
 /*
- * Reads sms.* and outbound.mid_header. No route configured: an object that has no gateway. SW_ECONF: a secret
- * cannot be read. PUBLIC_BASE: address of the bot as a gateway reaches it (Kannel's dlr-url): "http://127.0.0.1:8080".
+ * Reads sms.*, outbound.mid_header and http.public_url (where Kannel reports to). No route configured: an object that has
+ * no gateway. SW_ECONF: a secret cannot be read, an address makes no sense, there is no driver.
  */
 int gateways_create(struct loop *l, const struct conf *c, struct metrics *m, struct gateways **ret,
 	struct sw_err *err) SW_MUST_CHECK;
-/* Requests in flight end as UNKNOWN before it returns control to the loop. */
+/*
+ * Requests in flight end before it returns control to the loop: UNKNOWN, or NOT_SENT when surely nothing had left.
+ * May be called from DONE.
+ */
 void gateways_destroy(struct gateways *g);
 bool gateways_any(const struct gateways *g);
 
@@ -84,7 +92,10 @@ bool gateways_any(const struct gateways *g);
 const char *gateways_pick(const struct gateways *g, int64_t now_ms, int64_t *ret_at_ms);
 /* Does it send registered templates only? Then requests need a template code. */
 bool gateways_needs_template(const struct gateways *g, const char *name);
-/* Numbers of one request at most, <= GATEWAY_MAX_NUMBERS. */
+/*
+ * Numbers of one request at most, <= GATEWAY_MAX_NUMBERS. 1 for Kannel: its answer to several numbers speaks of the first
+ * alone, whatever became of the others.
+ */
 size_t gateways_max_numbers(const struct gateways *g, const char *name);
 
 /*
