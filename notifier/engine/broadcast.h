@@ -12,7 +12,8 @@
 #include "notifier/engine/audience.h"
 #include "notifier/sms/gateway.h"
 
-#define KEY_BROADCASTS "sw:{r}:broadcasts" /* HASH id -> JSON of struct broadcast */
+#define KEY_BROADCASTS "sw:{r}:broadcasts"         /* HASH id -> JSON of struct broadcast */
+#define KEY_BROADCAST_NUMBER "sw:{r}:broadcast:no" /* the last one */
 
 enum {
 	BROADCASTS_MAX = 256,
@@ -93,6 +94,16 @@ bool broadcast_parse_out_id(const char *s, char ret_id[BROADCAST_ID], unsigned *
 /* broadcast.c: the list. After each connect, after audience_load(). DONE(rc). */
 void broadcast_load(struct engine *e, void (*done)(struct engine *e, int rc));
 void broadcast_free(struct engine *e);
+/* B as it is stored; the caller frees. NULL: no memory. */
+char *broadcast_json(const struct broadcast *b);
+struct broadcast *broadcast_dup(const struct broadcast *b); /* NULL: no memory */
+void broadcast_destroy(struct broadcast *b);                /* accepts NULL */
+/*
+ * A new broadcast: stored under the next number, with AUDIT (its "broadcast":"@" becomes the id), then in the list. Takes B when it
+ * returns 0. DONE(rc, the new one or NULL); SW_ELIMIT: there are BROADCASTS_MAX already.
+ */
+int broadcast_add(struct engine *e, struct broadcast *b, const char *audit,
+	void (*done)(void *ctx, int rc, struct broadcast *b), void *ctx) SW_MUST_CHECK;
 /* Stores B as it stands (fenced), with an audit record (may be NULL). DONE(rc); memory is right already. */
 int broadcast_store(struct engine *e, const struct broadcast *b, const char *audit,
 	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
