@@ -24,6 +24,21 @@ static void add_long(struct civil d, struct buf *out)
 	buf_adds(out, civil_say_long(d, text, sizeof(text)));
 }
 
+/* An SMS has no room for 星期六. */
+static const char *short_weekday(struct civil d)
+{
+	static const char *const names[] = {"周一", "周二", "周三", "周四", "周五", "周六", "周日"};
+
+	return names[civil_weekday(d) - 1];
+}
+
+/* "8月20日（周六）" */
+static void add_short(struct civil d, struct buf *out)
+{
+	add_date(d, out);
+	buf_addf(out, "（%s）", short_weekday(d));
+}
+
 /* ---- deadlines ---- */
 
 void plan_dates_of(const struct campaign *c, int deadline, int64_t now_ms, struct plan_dates *ret)
@@ -55,6 +70,12 @@ static void say_list_due_date(const struct plan_view *v, struct buf *out)
 {
 	if (v->list.is_set)
 		add_date(v->list.due, out);
+}
+
+static void say_list_due_short(const struct plan_view *v, struct buf *out)
+{
+	if (v->list.is_set)
+		add_short(v->list.due, out);
 }
 
 static void say_list_days_left(const struct plan_view *v, struct buf *out)
@@ -99,6 +120,18 @@ static void say_submit_due_date(const struct plan_view *v, struct buf *out)
 		add_date(v->submit.due, out);
 }
 
+static void say_submit_due_short(const struct plan_view *v, struct buf *out)
+{
+	if (v->submit.is_set)
+		add_short(v->submit.due, out);
+}
+
+static void say_submit_workday_short(const struct plan_view *v, struct buf *out)
+{
+	if (v->submit.is_set)
+		add_short(v->submit.workday, out);
+}
+
 static void say_submit_workday(const struct plan_view *v, struct buf *out)
 {
 	if (v->submit.is_set)
@@ -125,6 +158,12 @@ static void say_days_left(const struct plan_view *v, struct buf *out)
 {
 	if (v->submit.is_set)
 		buf_addf(out, "%d", v->submit.days > 0 ? v->submit.days : 0);
+}
+
+static void say_days_over(const struct plan_view *v, struct buf *out)
+{
+	if (v->submit.is_set)
+		buf_addf(out, "%d", v->submit.days < 0 ? -v->submit.days : 0);
 }
 
 static void say_workdays_left(const struct plan_view *v, struct buf *out)
@@ -192,6 +231,36 @@ static void say_deadline_sentence(const struct plan_view *v, struct buf *out)
 	else
 		add_date(v->list.due, out);
 	buf_adds(out, v->list.days <= 1 ? "）截止。" : "截止。");
+}
+
+/* The day to be ready by: of the list while it is asked for, else the day to plan the materials for. */
+static void say_next_due_date(const struct plan_view *v, struct buf *out)
+{
+	if (plan_list_is_open(v))
+		add_date(v->list.due, out);
+	else
+		say_submit_workday_date(v, out);
+}
+
+/* The same as a clause, which says so when the deadline is a rest day, or over. */
+static void say_due_clause(const struct plan_view *v, struct buf *out)
+{
+	if (plan_list_is_open(v)) {
+		add_date(v->list.due, out);
+		buf_addf(out, "前须报送%s", v->c->deadlines[v->c->list_deadline].what);
+	} else if (v->submit.is_set && v->submit.days < 0) {
+		buf_adds(out, "报送已于");
+		add_date(v->submit.due, out);
+		buf_adds(out, "截止");
+	} else if (v->submit.is_set) {
+		add_date(v->submit.workday, out);
+		buf_adds(out, "前须送达");
+		if (civil_cmp(v->submit.due, v->submit.workday) == 0)
+			return;
+		buf_adds(out, "（");
+		add_date(v->submit.due, out);
+		buf_addf(out, "为%s）", short_weekday(v->submit.due));
+	}
 }
 
 /* The first working day after the deadline: an example of a day that needs an extension. */
@@ -344,6 +413,23 @@ static void say_notice_safe_start(const struct plan_view *v, struct buf *out)
 		add_long(d, out);
 }
 
+static void say_notice_safe_start_short(const struct plan_view *v, struct buf *out)
+{
+	const struct def_notice *n = notice_of(v->c);
+	struct civil d;
+
+	if (n && safe_start(v->c, n, &d))
+		add_short(d, out);
+}
+
+static void add_notice(struct civil start, struct civil end, struct buf *out)
+{
+	buf_adds(out, "公示");
+	add_date(start, out);
+	buf_adds(out, "至");
+	add_date(end, out);
+}
+
 static void say_notice_example(const struct plan_view *v, struct buf *out)
 {
 	const struct def_notice *n = notice_of(v->c);
@@ -351,10 +437,17 @@ static void say_notice_example(const struct plan_view *v, struct buf *out)
 
 	if (!n || !safe_start(v->c, n, &start) || !notice_end(v->c, n, start, &end))
 		return;
-	buf_adds(out, "公示");
-	add_date(start, out);
-	buf_adds(out, "至");
-	add_date(end, out);
+	add_notice(start, end, out);
+}
+
+/* The reply that names a notice posted today. */
+static void say_notice_today(const struct plan_view *v, struct buf *out)
+{
+	const struct def_notice *n = notice_of(v->c);
+	struct civil end;
+
+	if (n && notice_end(v->c, n, v->today, &end))
+		add_notice(v->today, end, out);
 }
 
 static void say_notice_start(const struct plan_view *v, struct buf *out)
@@ -408,5 +501,13 @@ const struct plan_sentence plan_campaign_sentences[] = {
 	{"notice_start", say_notice_start},
 	{"notice_end", say_notice_end},
 	{"extension_date", say_extension_date},
+	{"list_due_short", say_list_due_short},
+	{"submit_due_short", say_submit_due_short},
+	{"submit_workday_short", say_submit_workday_short},
+	{"notice_safe_start_short", say_notice_safe_start_short},
+	{"notice_today", say_notice_today},
+	{"days_over", say_days_over},
+	{"next_due_date", say_next_due_date},
+	{"due_clause", say_due_clause},
 	{0},
 };

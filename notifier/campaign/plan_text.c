@@ -36,6 +36,11 @@ void plan_view_init(struct plan_view *v, const struct campaign *c, int unit,
 	}
 }
 
+bool plan_list_is_open(const struct plan_view *v)
+{
+	return v->list.is_set && v->list.days >= 0;
+}
+
 void plan_say_range(int min, int max, struct buf *out)
 {
 	if (min >= 0 && max >= 0 && min == max)
@@ -154,14 +159,109 @@ static void say_cap_status(const struct plan_view *v, struct buf *out)
 	}
 }
 
-/* ---- gaps ---- */
+/* "2名6户", whatever is known */
+static void say_have_short(const struct plan_view *v, struct buf *out)
+{
+	for (size_t i = 0; i < v->c->n_categories; i++)
+		buf_addf(out, "%d%s", have_of(v, i), v->c->categories[i].unit_word);
+}
 
-static void say_gap(const struct plan_view *v, struct buf *out)
+/* "工作者1名（下限2名）、好邻居12户（上限10户）": with the bound that is not kept. */
+static void say_have_bounds(const struct plan_view *v, struct buf *out)
 {
 	for (size_t i = 0; i < v->c->n_categories; i++) {
-		if (v->has_quota[i] && v->quotas[i].need > 0)
-			buf_addf(out, "%d%s", v->quotas[i].need, v->c->categories[i].unit_word);
+		const struct obligation *o = &v->quotas[i];
+		const char *word = v->c->categories[i].unit_word;
+
+		buf_addf(out, "%s%s%d%s", i ? "、" : "", v->c->categories[i].short_name,
+			have_of(v, i), word);
+		if (v->has_quota[i] && o->need > 0)
+			buf_addf(out, "（下限%d%s）", o->min, word);
+		else if (v->has_quota[i] && o->over > 0)
+			buf_addf(out, "（上限%d%s）", o->cap, word);
 	}
+}
+
+/* ---- gaps ---- */
+
+/* "1名2户" of what is needed, or of what is too much. */
+static void add_amounts(const struct plan_view *v, bool over, struct buf *out)
+{
+	for (size_t i = 0; i < v->c->n_categories; i++) {
+		int n = !v->has_quota[i] ? 0 : over ? v->quotas[i].over : v->quotas[i].need;
+
+		if (n > 0)
+			buf_addf(out, "%d%s", n, v->c->categories[i].unit_word);
+	}
+}
+
+/* "纸质和电子版材料": what nobody has said to have sent. */
+static void add_missing_materials(const struct plan_view *v, struct buf *out)
+{
+	bool paper = v->c->paper_copies > 0 && !v->f->submitted_paper;
+	bool electronic = v->c->electronic && !v->f->submitted_electronic;
+
+	if (v->f->submitted_verified || (!paper && !electronic))
+		return;
+	buf_addf(out, "%s材料", paper && electronic ? "纸质和电子版" : paper ? "纸质" : "电子版");
+}
+
+/* "2名5户" while the list is asked for, then "2名5户及纸质材料". */
+static void add_missing(const struct plan_view *v, struct buf *out)
+{
+	struct buf materials;
+	size_t start = out->len;
+
+	buf_init(&materials, 256);
+	if (!plan_list_is_open(v))
+		add_missing_materials(v, &materials);
+	add_amounts(v, false, out);
+	if (materials.len)
+		buf_addf(out, "%s%s", out->len > start ? "及" : "", buf_str(&materials));
+	buf_fini(&materials);
+}
+
+/* An SMS takes no empty variable. */
+static void say_gap(const struct plan_view *v, struct buf *out)
+{
+	size_t start = out->len;
+
+	add_missing(v, out);
+	if (out->len == start)
+		buf_adds(out, "无");
+}
+
+/* "尚缺1名，超出2户", or ELSE_SAY. */
+static void add_open(
+	const struct plan_view *v, bool with_materials, const char *else_say, struct buf *out)
+{
+	struct buf missing, over;
+
+	buf_init(&missing, 1024);
+	buf_init(&over, 1024);
+	if (with_materials)
+		add_missing(v, &missing);
+	else
+		add_amounts(v, false, &missing);
+	add_amounts(v, true, &over);
+	if (missing.len)
+		buf_addf(out, "尚缺%s", buf_str(&missing));
+	if (over.len)
+		buf_addf(out, "%s超出%s", missing.len ? "，" : "", buf_str(&over));
+	if (!missing.len && !over.len)
+		buf_adds(out, else_say);
+	buf_fini(&missing);
+	buf_fini(&over);
+}
+
+static void say_standing(const struct plan_view *v, struct buf *out)
+{
+	add_open(v, false, "在名额内", out);
+}
+
+static void say_open_clause(const struct plan_view *v, struct buf *out)
+{
+	add_open(v, true, "已登记齐全", out);
 }
 
 /* "工作者1名、好邻居2户" of what is needed, or of what is too much. */
@@ -249,6 +349,23 @@ static void say_materials_line(const struct plan_view *v, struct buf *out)
 					    : "电子版");
 }
 
+/* The same for an SMS. */
+static void say_materials_state(const struct plan_view *v, struct buf *out)
+{
+	bool paper = v->c->paper_copies > 0, electronic = v->c->electronic;
+
+	if (v->f->submitted_verified)
+		buf_adds(out, "已核收");
+	else if (!v->f->submitted_paper && !v->f->submitted_electronic)
+		buf_adds(out, "未登记报送");
+	else if (electronic && !v->f->submitted_electronic)
+		buf_adds(out, "电子版未登记");
+	else if (paper && !v->f->submitted_paper)
+		buf_adds(out, "纸质未登记");
+	else
+		buf_adds(out, "已登记");
+}
+
 const struct plan_sentence plan_unit_sentences[] = {
 	{"unit", say_unit},
 	{"quota_line", say_quota_line},
@@ -260,5 +377,10 @@ const struct plan_sentence plan_unit_sentences[] = {
 	{"gap_sentence", say_gap_sentence},
 	{"over_sentence", say_over_sentence},
 	{"materials_line", say_materials_line},
+	{"have_short", say_have_short},
+	{"have_bounds", say_have_bounds},
+	{"standing", say_standing},
+	{"open_clause", say_open_clause},
+	{"materials_state", say_materials_state},
 	{0},
 };

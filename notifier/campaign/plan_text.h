@@ -37,6 +37,9 @@ void plan_view_init(struct plan_view *v, const struct campaign *c, int unit,
 /* DEADLINE: index, -1 = there is none. */
 void plan_dates_of(const struct campaign *c, int deadline, int64_t now_ms, struct plan_dates *ret);
 
+/* The list of names is what is asked for next; afterwards it is the materials. */
+bool plan_list_is_open(const struct plan_view *v);
+
 typedef void plan_say(const struct plan_view *v, struct buf *out);
 
 struct plan_sentence {
