@@ -450,6 +450,21 @@ static void load_at(struct def_loader *ld, const config_setting_t *g, struct def
 
 /* ---- one reminder ---- */
 
+static void check_by_sms(
+	struct def_loader *ld, const config_setting_t *g, const struct def_reminder *r)
+{
+	if (!r->sms[0])
+		def_error(ld, g, "reminder %s: \"sms\" is missing; name the template of its text",
+			r->id);
+	for (size_t i = 0; i < r->n_to; i++) {
+		if (r->to[i].tier >= 0 && is_top(ld->c, r->to[i].tier))
+			def_error(ld, g,
+				"reminder %s: an SMS cannot hold the list of all units; leave out "
+				"channel for \"%s\"",
+				r->id, ld->c->tiers[r->to[i].tier].id);
+	}
+}
+
 static void load_reminder(struct def_loader *ld, const config_setting_t *g)
 {
 	static const char *const names[] = {"id", "on", "deadline", "notice", "phase", "every",
@@ -482,6 +497,8 @@ static void load_reminder(struct def_loader *ld, const config_setting_t *g)
 	r->supported = !reason;
 	if (reason)
 		def_warn(ld, g, "reminder %s is not carried out yet: %s", r->id, reason);
+	else if (r->by_sms)
+		check_by_sms(ld, g, r);
 	else if (!r->heading[0])
 		def_error(ld, g,
 			"reminder %s: \"heading\" is missing; name the template it opens with",

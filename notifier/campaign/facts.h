@@ -13,7 +13,7 @@
 
 #include "notifier/campaign/definition.h"
 
-enum { FACT_BY = 65 };
+enum { FACT_BY = 65, CONTACT_SENT = 10 };
 
 struct fact_count {
 	bool known;
@@ -50,6 +50,8 @@ struct contact {
 	char mobile_masked[16];
 	char sealed[96]; /* base64 of the sealed number (aad "phone:v1:<id>"), "" = none */
 	char index[65];  /* keyed index of the number, "" = none */
+	/* Nominal instants of reminders to this person alone, newest first, each once, 0 behind the last. */
+	int64_t sent_ms[CONTACT_SENT];
 };
 
 struct contacts {

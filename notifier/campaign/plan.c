@@ -213,7 +213,29 @@ const char *plan_reason_name(enum plan_reason r)
 		[PLAN_CAPPED] = "capped",
 		[PLAN_MISSED] = "missed",
 		[PLAN_NO_CHANNEL] = "no_channel",
+		[PLAN_ANSWERED] = "answered",
 	};
 
 	return names[r];
+}
+
+bool plan_reminds_contacts(const struct plan_message *m, const struct contacts *contacts)
+{
+	return m->to.contact >= 0 ? contacts->items[m->to.contact].role == ROLE_DEPARTMENT
+				  : m->to.group_unit == m->unit;
+}
+
+void plan_log_add(int64_t *log, size_t max, int64_t at_ms)
+{
+	size_t n = 0, i;
+
+	while (n < max && log[n]) {
+		if (log[n++] == at_ms)
+			return;
+	}
+	if (n == max)
+		n--; /* the oldest goes */
+	for (i = n; i > 0 && log[i - 1] < at_ms; i--)
+		log[i] = log[i - 1];
+	log[i] = at_ms;
 }

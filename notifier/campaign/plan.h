@@ -16,6 +16,7 @@
 enum {
 	POINT_ID = 48,
 	PLAN_MAX_POINTS = 128, /* of one message: a digest of 14 units has a few dozen */
+	PLAN_REMINDED = 40,    /* instants kept of a unit: more than a campaign has */
 };
 
 struct plan_point {
@@ -54,6 +55,7 @@ enum plan_reason { /* why a point was not sent */
 	PLAN_CAPPED,
 	PLAN_MISSED,
 	PLAN_NO_CHANNEL,
+	PLAN_ANSWERED, /* 收到 or an applied reply since the morning: no SMS */
 };
 const char *plan_reason_name(enum plan_reason r);
 
@@ -63,8 +65,10 @@ struct plan_message {
 	int unit;     /* the unit it is about */
 	int64_t nominal_ms, due_ms, expires_ms; /* due = nominal + 0..7 min, fixed per unit */
 	bool markdown;
-	char *text;       /* owned */
-	int mentions[32]; /* contact indices to be mentioned, group messages only */
+	char *text;               /* owned */
+	char template_id[DEF_ID]; /* sms; "" otherwise */
+	char *params;             /* sms, owned: the template's variables as JSON; NULL otherwise */
+	int mentions[32];         /* contact indices to be mentioned, group messages only */
 	size_t n_mentions;
 	const struct plan_point *points[PLAN_MAX_POINTS]; /* what it covers, most urgent first */
 	size_t n_points;
@@ -91,13 +95,23 @@ struct plan_input {
 	/* last instant a group reminder went to a unit's group (0: never), one per unit; NULL: not known.
 	 * At most one reminder per unit, channel and working day, deadline day excepted. */
 	const int64_t *last_group_ms;
-	bool sms_available;
+	/* Nominal instants of reminders to a unit's ordinary contacts (its group, SMS), newest first, each once,
+	 * 0 behind the last; one row per unit; NULL: not known. Those of the decided message itself do not count. */
+	const int64_t (*reminded_ms)[PLAN_REMINDED];
+	bool sms_available; /* a gateway is configured */
 };
+
+/* Is M one of those that plan_input.reminded_ms counts? Its instant is M's nominal one, its unit M's. */
+bool plan_reminds_contacts(const struct plan_message *m, const struct contacts *contacts);
+/* Adds AT_MS to the list LOG of MAX instants, newest first, unless it is there. */
+void plan_log_add(int64_t *log, size_t max, int64_t at_ms);
 
 /*
  * Decides the due points POINTS (all due, same nominal instant or older). A point more than 2 h late is
  * merged into the message of now when its condition still holds and it is the newest of its rule, else
  * PLAN_MISSED. Returns 0, or a template error in ERR.
+ *
+ * An official gets at most 3 messages a day and 10 in seven days, by application and SMS together (contact.sent_ms).
  */
 int plan_decide(const struct plan_input *in, const struct plan_point *const *points, size_t n,
 	struct plan_decision *ret, struct sw_err *err) SW_MUST_CHECK;

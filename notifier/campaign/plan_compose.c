@@ -2,7 +2,7 @@
  * notifier/campaign/plan_compose.c: what one recipient reads: the heading of the most urgent point and a line for
  * each open one, or, for the tier above, one line per unit in administrative order.
  *
- * All figures and days are those of the message's nominal instant.
+ * An SMS is one template, that of its most urgent point. All figures and days are those of the message's nominal instant.
  */
 #include <errno.h>
 #include <stdlib.h>
@@ -83,6 +83,52 @@ static int set_contacts_line(const struct plan_input *in, int unit, struct plan_
 	return rc;
 }
 
+/* ---- how often somebody was told ---- */
+
+static int64_t last_reply_ms(const struct unit_facts *f)
+{
+	int64_t last = f->ack_ms > f->report_ms ? f->ack_ms : f->report_ms;
+
+	return f->submitted_ms > last ? f->submitted_ms : last;
+}
+
+/*
+ * {reminded} "3次，最近8月17日9:00", those since the last reply, and {replied} "未见回复"; after a reply that nothing
+ * followed, all of them and "最近回复8月18日10:00".
+ */
+static int set_reminded(
+	const struct plan_input *in, int unit, int64_t nominal_ms, struct plan_vars *vars)
+{
+	int64_t replied = last_reply_ms(&in->facts[unit]), last = 0;
+	int all = 0, since = 0;
+	char when[48], text[96];
+	int rc;
+
+	for (size_t i = 0; in->reminded_ms && i < PLAN_REMINDED && in->reminded_ms[unit][i]; i++) {
+		int64_t ms = in->reminded_ms[unit][i];
+
+		if (ms >= nominal_ms)
+			continue;
+		last = last ? last : ms;
+		all++;
+		since += ms > replied;
+	}
+	if (all)
+		snprintf(text, sizeof(text), "%d次，最近%s", since ? since : all,
+			civil_say_time(last, when, sizeof(when)));
+	else
+		snprintf(text, sizeof(text), "0次");
+	rc = plan_vars_set(vars, "reminded", text, false);
+	if (since || !replied)
+		snprintf(text, sizeof(text), "未见回复");
+	else
+		snprintf(text, sizeof(text), "最近回复%s",
+			civil_say_time(replied, when, sizeof(when)));
+	return rc == 0 ? plan_vars_set(vars, "replied", text, false) : rc;
+}
+
+/* ---- rows ---- */
+
 static int add_row(const struct plan_input *in, const struct plan_draft *d,
 	const struct plan_point *p, size_t row, struct buf *out, struct sw_err *err)
 {
@@ -96,6 +142,8 @@ static int add_row(const struct plan_input *in, const struct plan_draft *d,
 		rc = plan_vars_set(&vars, "row", number, false);
 	if (rc == 0)
 		rc = set_contacts_line(in, p->unit, &vars);
+	if (rc == 0)
+		rc = set_reminded(in, p->unit, d->nominal_ms, &vars);
 	if (rc == 0 && out->len)
 		rc = buf_addc(out, '\n');
 	if (rc == 0)
@@ -226,6 +274,37 @@ static void name_job(
 		alone ? d->to.key : "");
 }
 
+/* Text and parameters of an SMS about one unit. */
+static int write_sms(const struct plan_input *in, const struct plan_draft *d,
+	const struct plan_point *most_urgent, struct plan_message *m, struct sw_err *err)
+{
+	const char *id = reminder_of(in, most_urgent)->sms;
+	struct plan_vars vars = {0};
+	struct buf text, params;
+	int rc;
+
+	buf_init(&text, MAX_TEXT_BYTES);
+	buf_init(&params, MAX_TEXT_BYTES);
+	rc = text_copy(m->template_id, sizeof(m->template_id), id);
+	if (rc == 0)
+		rc = plan_vars_fill(in->c, d->unit, &in->facts[d->unit], d->nominal_ms, &vars);
+	if (rc == 0)
+		rc = set_reminded(in, d->unit, d->nominal_ms, &vars);
+	if (rc == 0)
+		rc = render(in, id, d, &vars, &text, err);
+	if (rc == 0)
+		rc = template_params(in->t, id, vars.vars, vars.n, &params, err);
+	if (rc == 0) {
+		m->text = buf_take(&text);
+		m->params = buf_take(&params);
+		rc = m->text && m->params ? 0 : -ENOMEM;
+	}
+	plan_vars_fini(&vars);
+	buf_fini(&text);
+	buf_fini(&params);
+	return rc;
+}
+
 static int write_text(const struct plan_input *in, const struct plan_draft *d,
 	const struct plan_point *const *points, char **ret, struct sw_err *err)
 {
@@ -239,6 +318,8 @@ static int write_text(const struct plan_input *in, const struct plan_draft *d,
 	buf_init(&lines, MAX_TEXT_BYTES);
 	buf_init(&text, MAX_TEXT_BYTES);
 	rc = plan_vars_fill(in->c, d->unit, &in->facts[d->unit], d->nominal_ms, &vars);
+	if (rc == 0)
+		rc = set_reminded(in, d->unit, d->nominal_ms, &vars);
 	if (rc == 0)
 		rc = d->is_digest ? add_rows(in, d, points, &lines, &n_units, err)
 				  : add_lines(in, d, points, &vars, &lines, err);
@@ -275,8 +356,11 @@ int plan_compose(const struct plan_input *in, const struct plan_draft *d, struct
 	int rc;
 
 	sort_by_urgency(in, d, m.points);
-	rc = write_text(in, d, m.points, &m.text, err);
+	rc = strcmp(d->to.channel, "sms") ? write_text(in, d, m.points, &m.text, err)
+					  : write_sms(in, d, m.points[0], &m, err);
 	if (rc < 0) {
+		free(m.text);
+		free(m.params);
 		if (err && !err->code)
 			err_set(err, rc, "plan: the text of %s cannot be written: %s",
 				m.points[0]->id, err_name(rc));
@@ -284,6 +368,7 @@ int plan_compose(const struct plan_input *in, const struct plan_draft *d, struct
 	}
 	if (m.markdown && strlen(m.text) > MAX_GROUP_BYTES) {
 		free(m.text);
+		free(m.params);
 		return err_set(err, SW_ELIMIT, "plan: the message of %s is longer than %d bytes",
 			m.points[0]->id, (int)MAX_GROUP_BYTES);
 	}

@@ -1,7 +1,8 @@
 /*
  * notifier/campaign/plan_decide.c: which due points are sent, and to whom.
  *
- * The hard limits stand here and not in the definition: quiet hours, rest days, one message to a group and day.
+ * The hard limits stand here and not in the definition: quiet hours, rest days, one message to a group and day, what an
+ * official may get.
  * A point is judged at its own instant, or, when it is late, at the present minute, so that deciding the points of
  * a message again at its nominal instant judges the same: only facts can change the result.
  */
@@ -9,7 +10,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/text.h"
 #include "notifier/campaign/plan_internal.h"
 
 enum {
@@ -18,20 +18,11 @@ enum {
 	DAY_STARTS = 8 * 60, /* minutes: quiet before */
 	DAY_ENDS = 20 * 60,  /* and from here on */
 	SPREAD_MINUTES = 8,
+	PERSON_DAY = 3, /* messages to an official */
+	PERSON_WEEK = 10,
+	WEEK_MS = 7 * 24 * 60 * MINUTE_MS,
 };
-
-struct judged {
-	const struct plan_point *point;
-	enum plan_reason reason;
-	int64_t at_ms; /* when it is judged */
-	bool is_late;
-	bool is_carried; /* by a draft that became a message */
-};
-
-struct drafts {
-	struct plan_draft **items;
-	size_t n, cap;
-};
+_Static_assert((int)CONTACT_SENT >= (int)PERSON_WEEK, "a week's messages are remembered");
 
 int64_t plan_spread_ms(const struct campaign *c, int unit, int64_t nominal_ms)
 {
@@ -155,6 +146,23 @@ static bool is_incomplete(const struct plan_input *in, int unit, int64_t ms)
 	return false;
 }
 
+/*
+ * Has an official had what one may get? Messages of this instant are the one that is decided, or decided once more.
+ */
+static bool is_person_capped(const struct plan_input *in, const struct plan_draft *d)
+{
+	const struct contact *k = &in->contacts->items[d->to.contact];
+	int day = 0, week = 0;
+
+	for (size_t i = 0; i < CONTACT_SENT && k->sent_ms[i]; i++) {
+		if (k->sent_ms[i] >= d->nominal_ms)
+			continue;
+		day += same_day(k->sent_ms[i], d->nominal_ms);
+		week += d->nominal_ms - k->sent_ms[i] < WEEK_MS;
+	}
+	return day >= PERSON_DAY || week >= PERSON_WEEK;
+}
+
 /* Has the group had its message of the day? Units that are late are told again on the day of a deadline. */
 static bool is_capped(const struct plan_input *in, const struct plan_draft *d)
 {
@@ -162,6 +170,8 @@ static bool is_capped(const struct plan_input *in, const struct plan_draft *d)
 			       ? in->last_group_ms[d->to.group_unit]
 			       : 0;
 
+	if (d->to.contact >= 0)
+		return is_person_capped(in, d);
 	if (!last || !same_day(last, d->nominal_ms))
 		return false;
 	if (!is_deadline_day(in->c, d->nominal_ms))
@@ -175,7 +185,31 @@ static bool is_capped(const struct plan_input *in, const struct plan_draft *d)
 
 /* ---- one point ---- */
 
-static enum plan_reason judge(const struct plan_input *in, const struct judged *j)
+int64_t plan_reminded_today(const struct plan_input *in, int unit, int64_t at_ms)
+{
+	int64_t first = 0;
+
+	for (size_t i = 0; in->reminded_ms && i < PLAN_REMINDED && in->reminded_ms[unit][i]; i++) {
+		int64_t ms = in->reminded_ms[unit][i];
+
+		if (ms < at_ms && same_day(ms, at_ms))
+			first = ms; /* newest first: the last one of the day is its earliest */
+	}
+	return first;
+}
+
+/* The unit reacted to what it was told this morning. */
+static bool has_answered(const struct plan_input *in, int unit, int64_t at_ms)
+{
+	const struct unit_facts *f = &in->facts[unit];
+	int64_t since = plan_reminded_today(in, unit, at_ms);
+
+	if (!since)
+		since = civil_start_ms(civil_of_ms(at_ms));
+	return f->ack_ms >= since || f->report_ms >= since || f->submitted_ms >= since;
+}
+
+static enum plan_reason judge(const struct plan_input *in, const struct plan_judged *j)
 {
 	const struct def_reminder *r = reminder_of(in, j->point);
 	const struct unit_facts *f = &in->facts[j->point->unit];
@@ -186,7 +220,9 @@ static enum plan_reason judge(const struct plan_input *in, const struct judged *
 		return PLAN_PAUSED;
 	if (f->snoozed_until_ms > j->at_ms)
 		return PLAN_SNOOZED;
-	if (r->by_sms && (!in->sms_available || !templates_has(in->t, r->heading, "sms")))
+	if (r->by_sms && has_answered(in, j->point->unit, j->at_ms))
+		return PLAN_ANSWERED;
+	if (r->by_sms && !plan_sms_ready(in, r))
 		return PLAN_NO_CHANNEL;
 	if (is_quiet(in->now_ms) || is_quiet(j->at_ms) ||
 		is_quiet(plan_spread_ms(in->c, j->point->unit, j->at_ms)))
@@ -197,7 +233,7 @@ static enum plan_reason judge(const struct plan_input *in, const struct judged *
 }
 
 /* A late point gives way to a newer one of its rule and unit. */
-static bool is_newest(const struct judged *all, size_t n, const struct judged *j)
+static bool is_newest(const struct plan_judged *all, size_t n, const struct plan_judged *j)
 {
 	for (size_t i = 0; i < n; i++) {
 		const struct plan_point *p = all[i].point;
@@ -209,7 +245,7 @@ static bool is_newest(const struct judged *all, size_t n, const struct judged *j
 	return true;
 }
 
-static void judge_all(const struct plan_input *in, struct judged *all, size_t n)
+static void judge_all(const struct plan_input *in, struct plan_judged *all, size_t n)
 {
 	/* The same minute when a message is decided again at its nominal instant. */
 	int64_t minute = in->now_ms - in->now_ms % MINUTE_MS;
@@ -223,190 +259,6 @@ static void judge_all(const struct plan_input *in, struct judged *all, size_t n)
 									      : judge(in, &all[i]);
 }
 
-/* ---- recipients ---- */
-
-static int draft_for(struct drafts *ds, const struct plan_recipient *to, int unit, bool is_digest,
-	struct plan_draft **ret)
-{
-	struct plan_draft *d;
-
-	for (size_t i = 0; i < ds->n; i++) {
-		d = ds->items[i];
-		if (!strcmp(d->to.channel, to->channel) && !strcmp(d->to.key, to->key)) {
-			*ret = d;
-			return 0;
-		}
-	}
-	if (ds->n == ds->cap) {
-		size_t cap = ds->cap ? ds->cap * 2 : 32;
-		struct plan_draft **more = realloc(ds->items, cap * sizeof(struct plan_draft *));
-
-		if (!more)
-			return -ENOMEM;
-		ds->items = more;
-		ds->cap = cap;
-	}
-	d = calloc(1, sizeof(*d));
-	if (!d)
-		return -ENOMEM;
-	d->to = *to;
-	d->unit = unit;
-	d->is_digest = is_digest;
-	ds->items[ds->n++] = d;
-	*ret = d;
-	return 0;
-}
-
-static void drafts_fini(struct drafts *ds)
-{
-	for (size_t i = 0; i < ds->n; i++)
-		free(ds->items[i]);
-	free(ds->items);
-}
-
-/* Room is bounded: what does not fit is recorded as capped, since nothing would say it was sent. */
-static void put_point(struct plan_draft *d, const struct judged *j)
-{
-	if (d->n_points && d->points[d->n_points - 1] == j->point)
-		return; /* a second target of the same point */
-	if (d->n_points == PLAN_MAX_POINTS)
-		return;
-	d->points[d->n_points++] = j->point;
-	if (d->n_points == 1 || j->at_ms > d->nominal_ms)
-		d->nominal_ms = j->at_ms;
-}
-
-static int to_group(const struct plan_input *in, struct drafts *ds, const struct judged *j,
-	int group_unit, const struct def_target *t)
-{
-	struct plan_recipient to = {.channel = "robot", .group_unit = group_unit, .contact = -1};
-	struct plan_draft *d;
-	int rc;
-
-	if (text_copy(to.key, sizeof(to.key), in->c->units->items[group_unit].code) < 0)
-		return SW_ELIMIT;
-	rc = draft_for(ds, &to, group_unit, group_unit != j->point->unit, &d);
-	if (rc < 0)
-		return rc;
-	d->departments |= t->role == ROLE_DEPARTMENT && t->department >= 0
-				  ? UINT32_C(1) << t->department
-				  : UINT32_MAX;
-	put_point(d, j);
-	return 0;
-}
-
-static int to_contact(const struct plan_input *in, struct drafts *ds, const struct judged *j,
-	const char *channel, int contact)
-{
-	const struct contact *k = &in->contacts->items[contact];
-	struct plan_recipient to = {.group_unit = -1, .contact = contact};
-	struct plan_draft *d;
-	int rc;
-
-	if (text_copy(to.channel, sizeof(to.channel), channel) < 0 ||
-		text_copy(to.key, sizeof(to.key), k->id) < 0)
-		return SW_ELIMIT;
-	rc = draft_for(ds, &to, k->unit, k->unit != j->point->unit, &d);
-	if (rc == 0)
-		put_point(d, j);
-	return rc;
-}
-
-static bool can_reach(const struct contact *k, const char *channel)
-{
-	return !strcmp(channel, "sms") ? k->has_mobile : k->userid[0] != '\0';
-}
-
-/* One message to each contact of UNIT in ROLE (and DEPARTMENT, -1: any). *RET_N counts them. */
-static int to_role(const struct plan_input *in, struct drafts *ds, const struct judged *j, int unit,
-	const char *channel, enum def_role role, int department, size_t *ret_n)
-{
-	int rc = 0;
-
-	*ret_n = 0;
-	for (size_t i = 0; i < in->contacts->n && rc == 0; i++) {
-		const struct contact *k = &in->contacts->items[i];
-
-		if (k->unit != unit || k->role != role || !can_reach(k, channel) ||
-			(department >= 0 && k->department != department))
-			continue;
-		rc = to_contact(in, ds, j, channel, (int)i);
-		++*ret_n;
-	}
-	return rc;
-}
-
-/* Nobody is on duty: the first ordinary contact of the department that leads the first category. */
-static int to_lead(const struct plan_input *in, struct drafts *ds, const struct judged *j, int unit,
-	const char *channel)
-{
-	const struct def_category *cat = &in->c->categories[0];
-	const int order[] = {cat->lead, cat->co_lead};
-
-	for (size_t n = 0; in->c->n_categories && n < ARRAY_LEN(order); n++) {
-		for (size_t i = 0; i < in->contacts->n; i++) {
-			const struct contact *k = &in->contacts->items[i];
-
-			if (k->unit == unit && k->role == ROLE_DEPARTMENT &&
-				k->department == order[n] && can_reach(k, channel))
-				return to_contact(in, ds, j, channel, (int)i);
-		}
-	}
-	return 0;
-}
-
-/* The unit whose people a target means: the point's own, or the one it reports to; -1: not this point's. */
-static int unit_of_target(
-	const struct plan_input *in, const struct judged *j, const struct def_target *t)
-{
-	if (t->tier < 0)
-		return -1;
-	if (in->c->tiers[t->tier].parent < 0)
-		return in->c->units->items[j->point->unit].reports_to;
-	return campaign_tier_of(in->c, j->point->unit) == t->tier ? j->point->unit : -1;
-}
-
-static int address(const struct plan_input *in, struct drafts *ds, const struct judged *j,
-	const struct def_target *t)
-{
-	const struct def_reminder *r = reminder_of(in, j->point);
-	const char *channel = r->by_sms ? "sms" : "app";
-	int unit = unit_of_target(in, j, t), rc;
-	size_t n;
-
-	if (unit < 0)
-		return 0;
-	switch (t->role) {
-	case ROLE_DEPARTMENT:
-	case ROLE_ALL:
-		if (!r->by_sms)
-			return to_group(in, ds, j, unit, t);
-		return to_role(in, ds, j, unit, channel, ROLE_DEPARTMENT,
-			t->role == ROLE_ALL ? -1 : t->department, &n);
-	case ROLE_DEPUTY:
-		return to_role(in, ds, j, unit, channel, ROLE_DEPUTY, -1, &n);
-	case ROLE_DUTY:
-		rc = to_role(in, ds, j, unit, channel, ROLE_DUTY, -1, &n);
-		return rc == 0 && n == 0 ? to_lead(in, ds, j, unit, channel) : rc;
-	}
-	return 0;
-}
-
-static int address_all(const struct plan_input *in, struct drafts *ds, struct judged *all, size_t n)
-{
-	int rc = 0;
-
-	for (size_t i = 0; i < n && rc == 0; i++) {
-		const struct def_reminder *r = reminder_of(in, all[i].point);
-
-		if (all[i].reason != PLAN_SEND)
-			continue;
-		for (size_t k = 0; k < r->n_to && rc == 0; k++)
-			rc = address(in, ds, &all[i], &r->to[k]);
-	}
-	return rc;
-}
-
 /* ---- the decision ---- */
 
 static bool holds_point(const struct plan_draft *d, const struct plan_point *p)
@@ -418,8 +270,8 @@ static bool holds_point(const struct plan_draft *d, const struct plan_point *p)
 	return false;
 }
 
-static int write_messages(const struct plan_input *in, const struct drafts *ds, struct judged *all,
-	size_t n, struct plan_decision *ret, struct sw_err *err)
+static int write_messages(const struct plan_input *in, const struct plan_drafts *ds,
+	struct plan_judged *all, size_t n, struct plan_decision *ret, struct sw_err *err)
 {
 	ret->messages = calloc(ds->n ? ds->n : 1, sizeof(*ret->messages));
 	if (!ret->messages)
@@ -445,7 +297,7 @@ static int write_messages(const struct plan_input *in, const struct drafts *ds, 
 
 /* Why a point that passed is in no message: its recipients were full or capped, or there are none. */
 static enum plan_reason reason_of(
-	const struct plan_input *in, const struct drafts *ds, const struct judged *j)
+	const struct plan_input *in, const struct plan_drafts *ds, const struct plan_judged *j)
 {
 	const struct def_reminder *r = reminder_of(in, j->point);
 
@@ -457,18 +309,18 @@ static enum plan_reason reason_of(
 	}
 	for (size_t k = 0; k < r->n_to; k++) {
 		if ((r->to[k].role == ROLE_ALL || r->to[k].role == ROLE_DEPARTMENT) && !r->by_sms &&
-			unit_of_target(in, j, &r->to[k]) >= 0)
+			plan_unit_of_target(in, j->point, &r->to[k]) >= 0)
 			return PLAN_CAPPED; /* there is a group, and its message was full */
 	}
-	return PLAN_NO_RECIPIENT;
+	return j->needs_sms ? PLAN_NO_CHANNEL : PLAN_NO_RECIPIENT;
 }
 
 int plan_decide(const struct plan_input *in, const struct plan_point *const *points, size_t n,
 	struct plan_decision *ret, struct sw_err *err)
 {
-	struct judged *all = calloc(n ? n : 1, sizeof(*all));
+	struct plan_judged *all = calloc(n ? n : 1, sizeof(*all));
 	struct plan_decision d = {0};
-	struct drafts ds = {0};
+	struct plan_drafts ds = {0};
 	int rc = -ENOMEM;
 
 	d.outcomes = calloc(n ? n : 1, sizeof(*d.outcomes));
@@ -479,7 +331,7 @@ int plan_decide(const struct plan_input *in, const struct plan_point *const *poi
 	for (size_t i = 0; i < n; i++)
 		all[i].point = points[i];
 	judge_all(in, all, n);
-	rc = address_all(in, &ds, all, n);
+	rc = plan_address(in, all, n, &ds);
 	if (rc < 0) {
 		err_set(err, rc, "plan: recipients cannot be listed");
 		goto out;
@@ -494,15 +346,17 @@ int plan_decide(const struct plan_input *in, const struct plan_point *const *poi
 	d = (struct plan_decision){0};
 out:
 	plan_decision_fini(&d);
-	drafts_fini(&ds);
+	plan_drafts_fini(&ds);
 	free(all);
 	return rc;
 }
 
 void plan_decision_fini(struct plan_decision *d)
 {
-	for (size_t i = 0; i < d->n_messages; i++)
+	for (size_t i = 0; i < d->n_messages; i++) {
 		free(d->messages[i].text);
+		free(d->messages[i].params);
+	}
 	free(d->messages);
 	free(d->outcomes);
 	*d = (struct plan_decision){0};

@@ -84,8 +84,10 @@ static int preview_heading(const struct plan_input *in, const char *channel, int
 		rc = plan_compose(in, d, m, err);
 	if (rc == 0)
 		rc = buf_adds(out, m->text);
-	if (m)
+	if (m) {
 		free(m->text);
+		free(m->params);
+	}
 	free(m);
 	free(d);
 	return rc;
@@ -142,7 +144,7 @@ int64_t preview_first_use_ms(const struct campaign *c, const struct plan *plan, 
 		const struct def_reminder *r = &c->reminders[plan->points[i].reminder];
 
 		if (!strcmp(r->heading, id) || !strcmp(r->line_template, id) ||
-			is_row_of(id, r->line_template))
+			!strcmp(r->sms, id) || is_row_of(id, r->line_template))
 			return plan->points[i].due_ms;
 	}
 	return plan->n ? plan->points[0].due_ms : 0;

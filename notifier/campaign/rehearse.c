@@ -29,8 +29,10 @@ struct run {
 	struct sw_err *err;
 	struct unit_facts *facts;
 	int64_t *last_group_ms;
-	struct sender *senders;  /* one per contact, then one per unit */
-	struct waiting *waiting; /* by due time, those at START gone */
+	int64_t (*reminded_ms)[PLAN_REMINDED]; /* one row per unit */
+	struct contacts contacts;              /* a copy, with what each was sent */
+	struct sender *senders;                /* one per contact, then one per unit */
+	struct waiting *waiting;               /* by due time, those at START gone */
 	size_t n_waiting, start, cap;
 	uint64_t changes;
 };
@@ -46,10 +48,12 @@ static struct plan_input plan_input(const struct run *r, int64_t now_ms, bool is
 	/* The cap has counted a message that is decided once more. */
 	return (struct plan_input){.c = r->in->c,
 		.t = r->in->t,
-		.contacts = r->in->contacts,
+		.contacts = &r->contacts,
 		.facts = r->facts,
 		.now_ms = now_ms,
-		.last_group_ms = is_again ? NULL : r->last_group_ms};
+		.last_group_ms = is_again ? NULL : r->last_group_ms,
+		.reminded_ms = (const int64_t(*)[PLAN_REMINDED])r->reminded_ms,
+		.sms_available = r->in->sms_available};
 }
 
 /* ---- points ---- */
@@ -69,6 +73,19 @@ static int make_room(struct run *r)
 	return 0;
 }
 
+/* What the caps and "how often" go by, from the moment a message is planned. */
+static void count_sent(struct run *r, const struct plan_message *m)
+{
+	const struct contact *k = m->to.contact >= 0 ? &r->contacts.items[m->to.contact] : NULL;
+
+	if (m->to.group_unit >= 0)
+		r->last_group_ms[m->to.group_unit] = m->nominal_ms;
+	if (k)
+		plan_log_add(r->contacts.items[m->to.contact].sent_ms, CONTACT_SENT, m->nominal_ms);
+	if (plan_reminds_contacts(m, &r->contacts))
+		plan_log_add(r->reminded_ms[m->unit], PLAN_REMINDED, m->nominal_ms);
+}
+
 /* Takes M, whose text leaves the decision. */
 static int wait_for(struct run *r, struct plan_message *m)
 {
@@ -83,9 +100,8 @@ static int wait_for(struct run *r, struct plan_message *m)
 		i--;
 	}
 	r->waiting[i] = (struct waiting){.m = *m, .changes = r->changes};
-	m->text = NULL;
-	if (r->waiting[i].m.to.group_unit >= 0)
-		r->last_group_ms[r->waiting[i].m.to.group_unit] = r->waiting[i].m.nominal_ms;
+	m->text = m->params = NULL;
+	count_sent(r, &r->waiting[i].m);
 	return 0;
 }
 
@@ -161,7 +177,8 @@ static int send_next(struct run *r)
 	else
 		rc = send_changed(r, &w->m);
 	free(w->m.text);
-	w->m.text = NULL;
+	free(w->m.params);
+	w->m.text = w->m.params = NULL;
 	return rc;
 }
 
@@ -326,13 +343,22 @@ int rehearse_run(const struct rehearse_input *in,
 	r.facts = calloc(n_units, sizeof(*r.facts));
 	r.last_group_ms = calloc(n_units, sizeof(*r.last_group_ms));
 	r.senders = calloc(n_units + in->contacts->n, sizeof(*r.senders));
-	if (r.facts && r.last_group_ms && r.senders) {
+	r.reminded_ms = calloc(n_units, sizeof(*r.reminded_ms));
+	r.contacts.items = calloc(in->contacts->n + 1, sizeof(*r.contacts.items));
+	if (r.facts && r.last_group_ms && r.senders && r.reminded_ms && r.contacts.items) {
+		r.contacts.n = in->contacts->n;
+		for (size_t i = 0; i < in->contacts->n; i++)
+			r.contacts.items[i] = in->contacts->items[i];
 		for (size_t i = 0; i < n_units; i++)
 			facts_init(&r.facts[i]);
 		rc = run(&r);
 	}
-	for (size_t i = r.start; i < r.n_waiting; i++)
+	for (size_t i = r.start; i < r.n_waiting; i++) {
 		free(r.waiting[i].m.text);
+		free(r.waiting[i].m.params);
+	}
+	free(r.contacts.items);
+	free(r.reminded_ms);
 	free(r.waiting);
 	free(r.senders);
 	free(r.last_group_ms);

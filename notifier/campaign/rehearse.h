@@ -22,6 +22,7 @@ struct rehearse_input {
 	const struct templates *t;
 	const struct plan *plan;
 	const struct contacts *contacts;
+	bool sms_available; /* as if a gateway were configured */
 	int64_t from_ms,
 		to_ms; /* what is told: [from, to); what was before takes effect silently */
 	const struct rehearse_reply *replies; /* rising by time */
