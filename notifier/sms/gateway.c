@@ -18,7 +18,7 @@
 #include "core/io/timer.h"
 #include "notifier/sms/accounts.h"
 #include "notifier/sms/driver.h"
-#include "notifier/sms/pace.h"
+#include "notifier/sms/speed.h"
 #include "notifier/sms/received.h"
 
 enum {
@@ -34,7 +34,7 @@ enum gateway_state { RUNNING, TRIPPED, PROBING, PAUSED };
 struct gateway {
 	const struct driver *driver;
 	struct account account;
-	struct pace pace;
+	struct speed speed;
 	enum gateway_state state;
 	int64_t tripped_until_ms;
 	unsigned failures; /* in a row */
@@ -172,7 +172,7 @@ static void judge_gateway(
 			trip(gw, o, now_ms);
 		break;
 	case GATEWAY_THROTTLE:
-		pace_slow(&gw->pace, now_ms, o->retry_after_ms);
+		speed_slow(&gw->speed, now_ms, o->retry_after_ms);
 		/* fall through */
 	default:
 		gw->failures = 0;
@@ -370,7 +370,7 @@ int gateway_send(struct gateways *g, const char *name, const struct gateway_requ
 	if (!is_request(gw, req))
 		return SW_EINVAL;
 	if (g->closing || g->inflight >= MAX_INFLIGHT || !can_be_asked(gw, now_ms) ||
-		!pace_take(&gw->pace, now_ms))
+		!speed_take(&gw->speed, now_ms))
 		return SW_ELIMIT;
 	op = malloc(sizeof(*op));
 	if (!op)
@@ -400,7 +400,7 @@ const char *gateways_pick(const struct gateways *g, int64_t now_ms, int64_t *ret
 
 		if (can_be_asked(gw, now_ms)) {
 			name = gw->driver->name;
-			at = pace_next_ms(&gw->pace, now_ms);
+			at = speed_next_ms(&gw->speed, now_ms);
 		} else if (gw->state == TRIPPED && gw->tripped_until_ms < at) {
 			at = gw->tripped_until_ms;
 		}
@@ -517,7 +517,7 @@ static int add_gateway(
 	rc = gw->driver->check(&gw->account.view, err);
 	if (rc < 0)
 		return rc;
-	pace_init(&gw->pace, gw->account.rate, loop_now_ms(g->loop));
+	speed_init(&gw->speed, gw->account.rate, loop_now_ms(g->loop));
 	if (strcmp(name, "kannel") == 0 && !*gw->account.view.report_url)
 		LOG_WARN("sms_no_receipts", "gw=%s err=%s", name,
 			"neither sms.callback_tokens.kannel nor an address for reports is set");

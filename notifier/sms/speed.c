@@ -1,12 +1,12 @@
 /*
- * notifier/sms/pace.c: a token bucket whose rate comes back by itself.
+ * notifier/sms/speed.c: a token bucket whose rate comes back by itself.
  *
- * A clock that was set back must not stop the gateway until it has caught up: whatever lies further ahead than it can is
- * taken for a trace of the old time.
+ * A clock that was set back must not stop the gateway until it has caught up: waits of the old time are then over at once.
+ * At once, and not a while from NOW: who only asks for the next token would be put off each time it asks.
  */
 #include <assert.h>
 
-#include "notifier/sms/pace.h"
+#include "notifier/sms/speed.h"
 
 #define SECOND_MS 1000
 #define SECOND_US INT64_C(1000000)
@@ -20,7 +20,7 @@ static unsigned burst_of(int64_t rate_milli)
 }
 
 /* A burst and the refill of one second after it are together RATE. */
-static int64_t interval_us(const struct pace *p)
+static int64_t interval_us(const struct speed *p)
 {
 	int64_t refill_milli = p->rate_milli;
 
@@ -29,7 +29,7 @@ static int64_t interval_us(const struct pace *p)
 	return (SECOND_US * 1000 + refill_milli - 1) / refill_milli;
 }
 
-static void set_interval(struct pace *p)
+static void set_interval(struct speed *p)
 {
 	unsigned burst = p->rate_milli == p->full_milli ? burst_of(p->full_milli) : 1;
 
@@ -37,7 +37,7 @@ static void set_interval(struct pace *p)
 	p->bucket.burst_ms = p->bucket.interval_ms * (int64_t)(burst - 1);
 }
 
-static void raise_to(struct pace *p, int64_t now_ms)
+static void raise_to(struct speed *p, int64_t now_ms)
 {
 	int64_t seconds = (now_ms - p->seen_ms) / SECOND_MS;
 
@@ -53,23 +53,21 @@ static void raise_to(struct pace *p, int64_t now_ms)
 	set_interval(p);
 }
 
-static void follow_clock(struct pace *p, int64_t now_ms)
+static void follow_clock(struct speed *p, int64_t now_ms)
 {
-	int64_t ahead = now_ms * SECOND_MS + p->bucket.burst_ms + p->bucket.interval_ms;
-
 	if (now_ms < p->seen_ms) {
 		p->seen_ms = p->slowed_ms = now_ms;
-		if (p->blocked_ms > now_ms + SECOND_MS)
-			p->blocked_ms = now_ms + SECOND_MS;
+		if (p->blocked_ms > now_ms)
+			p->blocked_ms = now_ms;
+		if (p->bucket.tat_ms > now_ms * SECOND_MS)
+			p->bucket.tat_ms = now_ms * SECOND_MS;
 	}
-	if (p->bucket.tat_ms > ahead)
-		p->bucket.tat_ms = ahead;
 	raise_to(p, now_ms);
 }
 
-void pace_init(struct pace *p, int64_t rate, int64_t now_ms)
+void speed_init(struct speed *p, int64_t rate, int64_t now_ms)
 {
-	assert(rate > 0 && rate <= PACE_MAX_RATE);
+	assert(rate > 0 && rate <= SPEED_MAX_RATE);
 	bucket_init(&p->bucket, 1, 1);
 	p->rate_milli = p->full_milli = rate * 1000;
 	p->seen_ms = now_ms;
@@ -78,9 +76,9 @@ void pace_init(struct pace *p, int64_t rate, int64_t now_ms)
 	set_interval(p);
 }
 
-int64_t pace_next_ms(const struct pace *p, int64_t now_ms)
+int64_t speed_next_ms(const struct speed *p, int64_t now_ms)
 {
-	struct pace then = *p;
+	struct speed then = *p;
 	int64_t at;
 
 	follow_clock(&then, now_ms);
@@ -88,7 +86,7 @@ int64_t pace_next_ms(const struct pace *p, int64_t now_ms)
 	return at > then.blocked_ms ? at : then.blocked_ms;
 }
 
-bool pace_take(struct pace *p, int64_t now_ms)
+bool speed_take(struct speed *p, int64_t now_ms)
 {
 	follow_clock(p, now_ms);
 	if (now_ms < p->blocked_ms)
@@ -96,15 +94,15 @@ bool pace_take(struct pace *p, int64_t now_ms)
 	return bucket_take(&p->bucket, now_ms * SECOND_MS);
 }
 
-void pace_slow(struct pace *p, int64_t now_ms, int64_t after_ms)
+void speed_slow(struct speed *p, int64_t now_ms, int64_t after_ms)
 {
 	int64_t until;
 
 	follow_clock(p, now_ms);
 	if (after_ms < SECOND_MS)
 		after_ms = SECOND_MS;
-	if (after_ms > PACE_MAX_BLOCK_MS)
-		after_ms = PACE_MAX_BLOCK_MS;
+	if (after_ms > SPEED_MAX_BLOCK_MS)
+		after_ms = SPEED_MAX_BLOCK_MS;
 	until = now_ms + after_ms;
 	if (until > p->blocked_ms)
 		p->blocked_ms = until;
