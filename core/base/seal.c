@@ -7,6 +7,8 @@
 #include <limits.h>
 #include <openssl/crypto.h>
 #include <openssl/evp.h>
+#include <openssl/params.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "core/base/file.h"
@@ -134,13 +136,66 @@ int seal_decrypt(
 	return rc;
 }
 
-void seal_index(const struct seal_key *key, const char *phone, char ret_hex[65])
+static void derive_index_key(const struct seal_key *key, uint8_t ret[32])
 {
 	static const char label[] = "shouwang.index.v1";
+
+	id_hmac_sha256(key->bytes, sizeof(key->bytes), label, sizeof(label) - 1, ret);
+}
+
+void seal_index(const struct seal_key *key, const char *phone, char ret_hex[65])
+{
 	uint8_t derived[32], mac[32];
 
-	id_hmac_sha256(key->bytes, sizeof(key->bytes), label, sizeof(label) - 1, derived);
+	derive_index_key(key, derived);
 	id_hmac_sha256(derived, sizeof(derived), phone, strlen(phone), mac);
 	id_hex(mac, sizeof(mac), ret_hex);
 	OPENSSL_cleanse(derived, sizeof(derived));
+}
+
+struct seal_indexer {
+	EVP_MAC *mac;
+	EVP_MAC_CTX *ctx; /* keyed: a start without a key uses it again */
+};
+
+struct seal_indexer *seal_indexer_create(const struct seal_key *key)
+{
+	struct seal_indexer *x = calloc(1, sizeof(*x));
+	char sha256[] = "SHA256";
+	const OSSL_PARAM params[] = {
+		OSSL_PARAM_construct_utf8_string("digest", sha256, 0), OSSL_PARAM_construct_end()};
+	uint8_t derived[32];
+	int ok;
+
+	if (!x)
+		return NULL;
+	x->mac = EVP_MAC_fetch(NULL, "HMAC", NULL);
+	x->ctx = x->mac ? EVP_MAC_CTX_new(x->mac) : NULL;
+	derive_index_key(key, derived);
+	ok = x->ctx && EVP_MAC_init(x->ctx, derived, sizeof(derived), params) == 1;
+	OPENSSL_cleanse(derived, sizeof(derived));
+	if (ok)
+		return x;
+	seal_indexer_destroy(x);
+	return NULL;
+}
+
+void seal_indexer_destroy(struct seal_indexer *x)
+{
+	if (!x)
+		return;
+	EVP_MAC_CTX_free(x->ctx);
+	EVP_MAC_free(x->mac);
+	free(x);
+}
+
+int seal_indexer_get(struct seal_indexer *x, const char *phone, uint8_t ret[32])
+{
+	size_t n;
+
+	if (EVP_MAC_init(x->ctx, NULL, 0, NULL) != 1 ||
+		EVP_MAC_update(x->ctx, (const uint8_t *)phone, strlen(phone)) != 1 ||
+		EVP_MAC_final(x->ctx, ret, &n, 32) != 1)
+		return SW_ECRYPTO;
+	return 0;
 }

@@ -29,4 +29,10 @@ int seal_decrypt(const struct seal_key *key, const char *aad, const void *data, 
 /* Keyed index of a phone number in normal form (+86..): HMAC-SHA-256 under a key derived from KEY. */
 void seal_index(const struct seal_key *key, const char *phone, char ret_hex[65]);
 
+/* The same of many numbers, in a tenth of the time; one per thread. NULL on failure. */
+struct seal_indexer;
+struct seal_indexer *seal_indexer_create(const struct seal_key *key);
+void seal_indexer_destroy(struct seal_indexer *x);
+int seal_indexer_get(struct seal_indexer *x, const char *phone, uint8_t ret[32]) SW_MUST_CHECK;
+
 #endif

@@ -135,6 +135,25 @@ static void the_index_of_a_number_depends_on_the_key(void **state)
 	assert_string_not_equal(a, b);
 }
 
+static void the_indexer_gives_the_same_index_each_time(void **state)
+{
+	static const char *const numbers[] = {"+8613800000001", "+8613800000002", "+8613800000001"};
+	struct seal_key k = test_key();
+	struct seal_indexer *x = seal_indexer_create(&k);
+	char want[65], hex[65];
+	uint8_t got[32];
+
+	(void)state;
+	assert_non_null(x);
+	for (size_t i = 0; i < ARRAY_LEN(numbers); i++) {
+		seal_index(&k, numbers[i], want);
+		assert_int_equal(seal_indexer_get(x, numbers[i], got), 0);
+		id_hex(got, sizeof(got), hex);
+		assert_string_equal(hex, want);
+	}
+	seal_indexer_destroy(x);
+}
+
 static void a_key_file_is_64_hex_digits_and_private(void **state)
 {
 	static const char hex[] =
@@ -170,6 +189,7 @@ int main(void)
 		cmocka_unit_test(every_changed_byte_is_noticed),
 		cmocka_unit_test(a_full_buffer_gets_nothing),
 		cmocka_unit_test(the_index_of_a_number_depends_on_the_key),
+		cmocka_unit_test(the_indexer_gives_the_same_index_each_time),
 		cmocka_unit_test(a_key_file_is_64_hex_digits_and_private),
 	};
 
