@@ -91,6 +91,13 @@ void audience_unpack(const uint8_t packed[AUDIENCE_NUMBER], char ret[16])
 	(void)snprintf(ret, 16, "+86%011llu", (unsigned long long)unpack(packed) % 100000000000ull);
 }
 
+int audience_compare(const uint8_t a[AUDIENCE_NUMBER], const uint8_t b[AUDIENCE_NUMBER])
+{
+	uint64_t x = unpack(a), y = unpack(b);
+
+	return (x > y) - (x < y);
+}
+
 int64_t audience_search(const uint8_t *sorted, size_t n, const uint8_t packed[AUDIENCE_NUMBER])
 {
 	uint64_t number = unpack(packed);

@@ -45,6 +45,8 @@ void audience_fini(struct audience *a);
 /* "+8613800000001" <-> packed, flags 0 (those of a segment have bit 39). SW_EINVAL: no mobile number in normal form. */
 int audience_pack(const char *phone, uint8_t ret[AUDIENCE_NUMBER]) SW_MUST_CHECK;
 void audience_unpack(const uint8_t packed[AUDIENCE_NUMBER], char ret[16]);
+/* <0, 0, >0, by number: flags do not count. */
+int audience_compare(const uint8_t a[AUDIENCE_NUMBER], const uint8_t b[AUDIENCE_NUMBER]);
 /* Index of PACKED among N sorted ones, -1: not there. Flags do not count. */
 int64_t audience_search(const uint8_t *sorted, size_t n, const uint8_t packed[AUDIENCE_NUMBER]);
 
