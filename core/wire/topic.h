@@ -20,6 +20,7 @@
 #define TOPIC_CLOCK "sw/v1/clock"
 #define TOPIC_CLOCK_AT_ALL "sw/v1/clock/at/+"
 #define TOPIC_STATUS_ALL "sw/v1/status/#"
+#define TOPIC_PUBLICITY "sw/v1/publicity/" /* <area code>/<screen|loud>/<item>, retained */
 
 enum { TOPIC_MAX = 160 };
 

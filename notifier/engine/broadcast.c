@@ -39,11 +39,13 @@ const char *broadcast_nibble_name(enum broadcast_nibble n)
 	return n < NIBBLE_COUNT ? names[n] : "reserved";
 }
 
-/* Is CODE the unit AREA or one that lies in it? By administration, whoever it reports to. */
-static bool area_covers(const struct units *u, const char *area, const char *code)
+bool broadcast_area_covers(const struct engine *e, const char *area, const char *code)
 {
+	const struct units *u = e->world.c->units;
 	int goal = units_find(u, area), i = units_find(u, code);
 
+	if (!area[0])
+		return true;
 	while (i >= 0 && i != goal)
 		i = u->items[i].parent;
 	return i >= 0;
@@ -55,7 +57,7 @@ size_t broadcast_segments(const struct engine *e, const struct broadcast *b, uin
 	size_t n = 0;
 
 	for (size_t i = 0; a && i < a->n_segments && i < AUDIENCE_MAX_SEGMENTS; i++)
-		if (!b->area[0] || area_covers(e->world.c->units, b->area, a->parts[i].area))
+		if (broadcast_area_covers(e, b->area, a->parts[i].area))
 			ret[n++] = (uint16_t)i;
 	return n;
 }
@@ -185,22 +187,6 @@ static struct broadcast *from_json(const char *id, const char *text, size_t len)
 		b = NULL;
 	}
 	return b;
-}
-
-struct broadcast *broadcast_dup(const struct broadcast *b)
-{
-	struct broadcast *d = malloc(sizeof(*d));
-
-	if (!d)
-		return NULL;
-	*d = *b;
-	d->text = text_dup(b->text);
-	d->params = text_dup(b->params);
-	if (!d->text || !d->params) {
-		broadcast_destroy(d);
-		return NULL;
-	}
-	return d;
 }
 
 void broadcast_destroy(struct broadcast *b)
@@ -436,4 +422,55 @@ int broadcast_add(struct engine *e, struct broadcast *b, const char *audit,
 	args_fini(&a);
 	free(json);
 	return rc;
+}
+
+/* ---- what a cancelled one leaves behind ---- */
+
+struct sweeping {
+	struct engine *e;
+	struct broadcast *b;
+	void (*done)(void *ctx, int rc);
+	void *ctx;
+};
+
+static void on_swept(void *ctx, int rc)
+{
+	struct sweeping s = *(struct sweeping *)ctx;
+
+	free(ctx);
+	if (rc == 0) {
+		s.b->swept = true;
+		/* Not stored: swept again after the next load, which does no harm. */
+		if (broadcast_store(s.e, s.b, NULL, NULL, NULL) < 0)
+			LOG_WARN("broadcast_not_stored", "broadcast=%s", s.b->id);
+		state_publish_broadcast(s.e, s.b);
+	}
+	if (s.done)
+		s.done(s.ctx, rc);
+}
+
+int broadcast_sweep_cancelled(
+	struct engine *e, struct broadcast *b, void (*done)(void *ctx, int rc), void *ctx)
+{
+	struct sweeping *s = calloc(1, sizeof(*s));
+	int rc = -ENOMEM;
+
+	if (s) {
+		*s = (struct sweeping){.e = e, .b = b, .done = done, .ctx = ctx};
+		rc = broadcast_sweep(e, b, NIBBLE_CANCELLED, on_swept, s);
+	}
+	if (rc < 0)
+		free(s);
+	return rc;
+}
+
+void broadcast_settle(struct engine *e)
+{
+	for (size_t i = 0; i < e->broadcasts->n; i++) {
+		struct broadcast *b = e->broadcasts->items[i];
+
+		if (b->state == BROADCAST_CANCELLED && b->started_ms && !b->swept &&
+			broadcast_sweep_cancelled(e, b, NULL, NULL) < 0)
+			LOG_WARN("broadcast_not_swept", "broadcast=%s", b->id);
+	}
 }

@@ -83,6 +83,8 @@ struct broadcasts {
 struct broadcast *broadcast_find(const struct engine *e, const char *id);
 const char *broadcast_state_name(enum broadcast_state s);   /* "planned", "approved", .. */
 const char *broadcast_nibble_name(enum broadcast_nibble n); /* "waiting", "in_flight", .. */
+/* Is CODE the unit AREA or one that lies in it ("": everything does)? By administration, whoever it reports to. */
+bool broadcast_area_covers(const struct engine *e, const char *area, const char *code);
 /* Segments of its audience that it covers: RET has room for AUDIENCE_MAX_SEGMENTS; returns how many. */
 size_t broadcast_segments(const struct engine *e, const struct broadcast *b, uint16_t *ret);
 /* "b42.<segment>.<first index>.<attempt>" <-> parts; false: it is none of ours. */
@@ -96,8 +98,7 @@ void broadcast_load(struct engine *e, void (*done)(struct engine *e, int rc));
 void broadcast_free(struct engine *e);
 /* B as it is stored; the caller frees. NULL: no memory. */
 char *broadcast_json(const struct broadcast *b);
-struct broadcast *broadcast_dup(const struct broadcast *b); /* NULL: no memory */
-void broadcast_destroy(struct broadcast *b);                /* accepts NULL */
+void broadcast_destroy(struct broadcast *b); /* accepts NULL */
 /*
  * A new broadcast: stored under the next number, with AUDIT (its "broadcast":"@" becomes the id), then in the list. Takes B when it
  * returns 0. DONE(rc, the new one or NULL); SW_ELIMIT: there are BROADCASTS_MAX already.
@@ -107,6 +108,12 @@ int broadcast_add(struct engine *e, struct broadcast *b, const char *audit,
 /* Stores B as it stands (fenced), with an audit record (may be NULL). DONE(rc); memory is right already. */
 int broadcast_store(struct engine *e, const struct broadcast *b, const char *audit,
 	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
+
+/* B is cancelled: what waited becomes CANCELLED, and B says so in the store. DONE(rc), may be NULL. */
+int broadcast_sweep_cancelled(struct engine *e, struct broadcast *b,
+	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
+/* After broadcast_recover(): does that for those a crash has kept from it. */
+void broadcast_settle(struct engine *e);
 
 /* broadcast_recover.c: after broadcast_load(), before anything is sent. May put sending on hold. */
 void broadcast_recover(struct engine *e, void (*done)(struct engine *e, int rc));

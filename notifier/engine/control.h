@@ -18,7 +18,8 @@ struct control_call {
 	struct ctl_request *req;
 	json_t *args; /* owned object, never NULL */
 	bool json;
-	char as[33]; /* the operator, "" for reading commands */
+	char as[33];   /* the operator, "" for reading commands */
+	char role[16]; /* of the operator: editor or releaser */
 	char name[40];
 };
 
@@ -60,5 +61,23 @@ void control_clock_show(struct control_call *call);
 void control_clock_set(struct control_call *call);
 void control_clock_advance(struct control_call *call);
 void control_clock_speed(struct control_call *call);
+/* control_broadcast.c */
+void control_broadcast_list(struct control_call *call);
+void control_broadcast_show(struct control_call *call);
+void control_broadcast_progress(struct control_call *call);
+void control_broadcast_failures(struct control_call *call);
+/* control_release.c */
+void control_broadcast_plan(struct control_call *call);
+void control_broadcast_approve(struct control_call *call);
+void control_broadcast_start(struct control_call *call);
+void control_broadcast_resume(struct control_call *call);
+/* control_halt.c */
+void control_broadcast_pause(struct control_call *call);
+void control_broadcast_cancel(struct control_call *call);
+void control_withdraw(struct control_call *call);
+/* Pauses all broadcasts that run, and ends the call. */
+void control_pause_running(struct control_call *call);
+/* control_publicity.c */
+void control_gate(struct control_call *call);
 
 #endif
