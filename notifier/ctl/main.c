@@ -18,6 +18,7 @@ static const struct command *const families[] = {
 	ctl_sms_commands,
 	ctl_preview_commands,
 	ctl_notifier_commands,
+	ctl_broadcast_commands,
 };
 
 static void print_help(FILE *out)

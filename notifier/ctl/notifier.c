@@ -55,7 +55,7 @@ static int run_acting(const struct ctl_env *env, int argc, char **argv)
 
 	if (wrong_words(argc, argv, 0, 0, &rc))
 		return rc;
-	return ctl_ask(env, strcmp(argv[0], "stop-all") ? argv[0] : "pause", NULL, true);
+	return ctl_ask(env, argv[0], NULL, true);
 }
 
 static int run_unit(const struct ctl_env *env, int argc, char **argv)
@@ -167,10 +167,27 @@ static int run_import(const struct ctl_env *env, int argc, char **argv)
 	return ctl_ask(env, "import-contacts", args, true);
 }
 
+static int run_gate(const struct ctl_env *env, int argc, char **argv)
+{
+	const char *at = ctl_take_value(&argc, argv, "--at");
+	bool close = ctl_take_flag(&argc, argv, "--close");
+	json_t *args;
+	int rc;
+
+	if (wrong_words(argc, argv, 2, 2, &rc))
+		return rc;
+	args = json_pack("{s:s, s:b}", "name", argv[2], "close", close);
+	if (at)
+		json_object_set_new(args, "at", json_string(at));
+	return ctl_ask(env, "campaign-gate", args, true);
+}
+
 static int run_campaign(const struct ctl_env *env, int argc, char **argv)
 {
 	int rc;
 
+	if (argc > 1 && !strcmp(argv[1], "gate"))
+		return run_gate(env, argc, argv);
 	if (wrong_words(argc, argv, 1, 1, &rc))
 		return rc;
 	if (!strcmp(argv[1], "go-live"))
@@ -220,12 +237,13 @@ const struct command ctl_notifier_commands[] = {
 	{"retry", "retry MID", "sends a parked message again", run_single},
 	{"cancel", "cancel MID", "takes back a message that has not left", run_single},
 	{"pause", "pause", "stops all sending within a second", run_acting},
-	{"stop-all", "stop-all", "the same as pause", run_acting},
+	{"stop-all", "stop-all", "the same; only a releaser's resume lifts it", run_acting},
 	{"resume", "resume", "goes on after pause, or lifts a hold", run_acting},
 	{"import", "import contacts FILE [--dry-run]", "replaces the roster, all or nothing",
 		run_import},
-	{"campaign", "campaign go-live\ncampaign reload",
-		"ends the trial; or reads definition and templates again", run_campaign},
+	{"campaign", "campaign go-live\ncampaign reload\ncampaign gate NAME [--at TIME | --close]",
+		"ends the trial; reads definition and templates again; opens a gate of publicity",
+		run_campaign},
 	{"audit", "audit", "recounts: every message in exactly one state", run_plain},
 	{"export", "export [--json]", "one JSON object per message", run_plain},
 	{"clock",
