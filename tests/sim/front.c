@@ -22,6 +22,7 @@ struct later {
 	LIST_ENTRY(later) next;
 	struct http_exchange *x;
 	struct timer *timer;
+	int status;
 	const char *type;
 	char *body;
 	size_t len;
@@ -87,12 +88,12 @@ static void on_later(void *ctx)
 {
 	struct later *l = ctx;
 
-	http_respond(l->x, 200, l->type, l->body, l->len, NULL);
+	http_respond(l->x, l->status, l->type, l->body, l->len, NULL);
 	later_free(l);
 }
 
-void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, const char *type,
-	const char *body, size_t len)
+void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, int status,
+	const char *type, const char *body, size_t len)
 {
 	struct later *l = calloc(1, sizeof(*l));
 
@@ -102,6 +103,7 @@ void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, c
 		return;
 	}
 	l->x = x;
+	l->status = status;
 	l->type = type;
 	l->body = strdup(body);
 	l->len = l->body ? len : 0;

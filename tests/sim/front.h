@@ -29,9 +29,9 @@ void front_free(struct front *f);
 
 /* "http://127.0.0.1:PORT" */
 const char *front_base(const struct front *f);
-/* Answers 200 with BODY (copied) after MS. */
-void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, const char *type,
-	const char *body, size_t len);
+/* Answers with BODY (copied) after MS. */
+void front_respond_later(struct front *f, struct http_exchange *x, int64_t ms, int status,
+	const char *type, const char *body, size_t len);
 /* Closes the listener and all connections for MS, then listens on the same port again. */
 void front_refuse(struct front *f, int64_t ms);
 

@@ -191,7 +191,8 @@ static void give_answer(struct api_call *c, const struct fault *f)
 			NULL);
 		break;
 	case FAULT_SLOW:
-		front_respond_later(c->sim->front, c->x, f->ms, JSON_TYPE, body ? body : "", len);
+		front_respond_later(c->sim->front, c->x, f->ms, body ? 200 : 500, JSON_TYPE,
+			body ? body : "", len);
 		break;
 	case FAULT_HALF_ANSWER:
 		len /= 2;
