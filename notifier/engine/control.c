@@ -9,7 +9,7 @@
 #include "core/base/text.h"
 #include "notifier/engine/control.h"
 
-enum need { NEED_NOTHING, NEED_LEADER, NEED_OPERATOR };
+enum need { NEED_NOTHING, NEED_LEADER, NEED_OPERATOR, NEED_RELEASER };
 
 static const struct {
 	const char *name;
@@ -29,6 +29,7 @@ static const struct {
 	{"export", NEED_LEADER, control_export},
 	{"audit", NEED_LEADER, control_recount},
 	{"pause", NEED_OPERATOR, control_pause},
+	{"stop-all", NEED_OPERATOR, control_stop_all},
 	{"resume", NEED_OPERATOR, control_resume},
 	{"import-contacts", NEED_OPERATOR, control_import_contacts},
 	{"campaign-go-live", NEED_OPERATOR, control_go_live},
@@ -87,6 +88,7 @@ char *control_audit(struct control_call *call, json_t *detail)
 struct auth {
 	struct control_call *call;
 	void (*run)(struct control_call *call);
+	bool releaser; /* asked for */
 	char path[512];
 	char passphrase[256];
 	int rc;
@@ -111,8 +113,10 @@ static void auth_done(void *ctx)
 	struct control_call *call = a->call;
 	int rc = a->rc;
 	void (*run)(struct control_call *) = a->run;
-	bool may = !strcmp(a->role, "editor") || !strcmp(a->role, "releaser");
+	bool is_releaser = !strcmp(a->role, "releaser");
+	bool may = is_releaser || !strcmp(a->role, "editor"), wanted = a->releaser;
 
+	memcpy(call->role, a->role, sizeof(call->role));
 	explicit_bzero(a->passphrase, sizeof(a->passphrase));
 	free(a);
 	if (rc < 0) {
@@ -124,6 +128,11 @@ static void auth_done(void *ctx)
 		control_end(call, 1, "not an operator, or the passphrase is wrong");
 	} else if (!may) {
 		control_end(call, 1, "this operator may only look");
+	} else if (wanted && !is_releaser) {
+		engine_audit(call->e, "operator_refused",
+			json_pack("{s:s, s:s, s:i}", "op", call->name, "as", call->as, "uid",
+				(int)ctl_uid(call->req)));
+		control_end(call, 1, "this needs an operator with the role releaser");
 	} else if (!engine_ready(call->e)) {
 		control_end(call, 69, "the store went away meanwhile");
 	} else {
@@ -133,8 +142,8 @@ static void auth_done(void *ctx)
 	}
 }
 
-static void authenticate(
-	struct control_call *call, const json_t *body, void (*run)(struct control_call *call))
+static void authenticate(struct control_call *call, const json_t *body, bool releaser,
+	void (*run)(struct control_call *call))
 {
 	const char *as = json_string_value(json_object_get(body, "as"));
 	const char *passphrase = json_string_value(json_object_get(body, "passphrase"));
@@ -148,6 +157,7 @@ static void authenticate(
 	}
 	a->call = call;
 	a->run = run;
+	a->releaser = releaser;
 	(void)snprintf(a->path, sizeof(a->path), "%s/operators.conf",
 		conf_str(call->e->conf, "state_dir"));
 	if (loop_work(call->e->loop, auth_work, auth_done, a) < 0) {
@@ -189,8 +199,9 @@ void control_handle(void *ctx, struct ctl_request *req, const json_t *body)
 		(void)snprintf(call->name, sizeof(call->name), "%s", name);
 		if (commands[i].need != NEED_NOTHING && !engine_ready(e))
 			standby(call);
-		else if (commands[i].need == NEED_OPERATOR)
-			authenticate(call, body, commands[i].run);
+		else if (commands[i].need >= NEED_OPERATOR)
+			authenticate(
+				call, body, commands[i].need == NEED_RELEASER, commands[i].run);
 		else
 			commands[i].run(call);
 		return;

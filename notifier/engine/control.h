@@ -48,6 +48,7 @@ void control_verify(struct control_call *call);
 void control_queue_done(struct control_call *call);
 void control_bind(struct control_call *call);
 void control_pause(struct control_call *call);
+void control_stop_all(struct control_call *call);
 void control_resume(struct control_call *call);
 void control_go_live(struct control_call *call);
 void control_retry(struct control_call *call);

@@ -236,6 +236,7 @@ void control_bind(struct control_call *call)
 struct flag {
 	struct control_call *call;
 	char op[16];
+	bool stops; /* for a releaser to lift */
 };
 
 static void on_bot_answer(void *ctx, const struct wire_control *answer)
@@ -267,6 +268,7 @@ static void on_flag(void *ctx, int rc, const struct redis_value *v)
 	}
 	(void)snprintf(c.op, sizeof(c.op), "%s", f->op);
 	call->e->paused = !strcmp(f->op, "hold");
+	call->e->stopped = call->e->paused && (f->stops || call->e->stopped);
 	state_publish_all(call->e);
 	/* A bot that came while we paused has not got what was handed over before. */
 	if (!call->e->paused)
@@ -279,8 +281,7 @@ static void on_flag(void *ctx, int rc, const struct redis_value *v)
 	}
 }
 
-static void set_flag(
-	struct control_call *call, const char *field, const char *value, const char *op)
+static void set_pause(struct control_call *call, bool on, bool stops)
 {
 	static const char *const keys[] = {KEY_CTL, KEY_AUDIT};
 	char *audit = control_audit(call, NULL);
@@ -288,13 +289,18 @@ static void set_flag(
 	struct args a;
 
 	args_init(&a);
-	args_add(&a, field);
-	args_add(&a, value);
+	args_add(&a, "paused");
+	args_add(&a, on ? "1" : "");
 	args_add(&a, audit);
+	if (stops || !on)
+		args_pair(&a, "stopped", on ? "1" : "");
 	if (f) {
-		f->call = call;
-		(void)snprintf(f->op, sizeof(f->op), "%s", op);
+		*f = (struct flag){.call = call, .stops = stops};
+		(void)snprintf(f->op, sizeof(f->op), "%s", on ? "hold" : "release");
 	}
+	/* What stops is in force before it is stored. */
+	call->e->paused = call->e->paused || on;
+	call->e->stopped = call->e->stopped || stops;
 	if (!f || store_eval(call->e->redis, "ctl_set", on_flag, f, keys, 2, &a) < 0) {
 		free(f);
 		control_end(call, 69, "the store is away");
@@ -305,7 +311,12 @@ static void set_flag(
 
 void control_pause(struct control_call *call)
 {
-	set_flag(call, "paused", "1", "hold");
+	set_pause(call, true, false);
+}
+
+void control_stop_all(struct control_call *call)
+{
+	set_pause(call, true, true);
 }
 
 /* ---- resume: lifts pause and hold; after a hold the bot first sends every event again ---- */
@@ -328,7 +339,7 @@ static void on_unhold(void *ctx, int rc, const struct redis_value *v)
 		return;
 	}
 	call->e->hold[0] = '\0';
-	set_flag(call, "paused", "", "release");
+	set_pause(call, false, false);
 }
 
 static void unhold(struct control_call *call)
@@ -407,8 +418,10 @@ static void on_seq(void *ctx, int rc, const struct redis_value *v)
 
 void control_resume(struct control_call *call)
 {
-	if (!call->e->hold[0])
-		set_flag(call, "paused", "", "release");
+	if (call->e->stopped && strcmp(call->role, "releaser"))
+		control_end(call, 1, "everything was stopped: only a releaser lifts that");
+	else if (!call->e->hold[0])
+		set_pause(call, false, false);
 	else if (store_command(call->e->redis, on_seq, call,
 			 (const char *const[]){"GET", KEY_SPOOL_SEQ, NULL}) < 0)
 		control_end(call, 69, "the store is away");
