@@ -40,7 +40,8 @@ static char *socket_path(const struct ctl_env *env)
 	return path;
 }
 
-int ctl_ask(const struct ctl_env *env, const char *cmd, json_t *args, bool acting)
+int ctl_ask_for(const struct ctl_env *env, const char *cmd, json_t *args, bool acting,
+	void (*on_data)(void *ctx, const json_t *data), void *ctx)
 {
 	json_t *request = json_pack("{s:s, s:o, s:b}", "cmd", cmd, "args",
 		args ? args : json_object(), "json", env->json);
@@ -66,7 +67,7 @@ int ctl_ask(const struct ctl_env *env, const char *cmd, json_t *args, bool actin
 		rc = EXIT_BAD_CONFIG;
 		goto out;
 	}
-	rc = ctl_call(path, request, print_line, print_data, NULL, &err);
+	rc = ctl_call(path, request, print_line, on_data, ctx, &err);
 	if (rc < 0) {
 		(void)fprintf(stderr, "shouwang: the notifier does not answer at %s: %s\n", path,
 			err.text[0] ? err.text : err_name(rc));
@@ -81,6 +82,11 @@ out:
 	json_decref(request);
 	free(path);
 	return rc;
+}
+
+int ctl_ask(const struct ctl_env *env, const char *cmd, json_t *args, bool acting)
+{
+	return ctl_ask_for(env, cmd, args, acting, print_data, NULL);
 }
 
 const char *ctl_take_value(int *argc, char **argv, const char *name)

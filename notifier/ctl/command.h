@@ -70,6 +70,11 @@ int ctl_read_passphrase(const struct ctl_env *env, const char *prompt, struct bu
  * operator, whose passphrase is read.
  */
 int ctl_ask(const struct ctl_env *env, const char *cmd, json_t *args, bool acting);
+/* The same; ON_DATA gets the objects of the answer instead of standard output. */
+int ctl_ask_for(const struct ctl_env *env, const char *cmd, json_t *args, bool acting,
+	void (*on_data)(void *ctx, const json_t *data), void *ctx);
+/* Sends the file PATH in pieces, then CMD with ARGS (taken), as an operator. Returns the exit code. */
+int ctl_upload(const struct ctl_env *env, const char *path, const char *cmd, json_t *args);
 /* Takes "--name VALUE" out of the words; NULL when absent. */
 const char *ctl_take_value(int *argc, char **argv, const char *name);
 bool ctl_take_flag(int *argc, char **argv, const char *name);

@@ -139,6 +139,7 @@ static int run_single(const struct ctl_env *env, int argc, char **argv)
 static int run_import(const struct ctl_env *env, int argc, char **argv)
 {
 	bool dry_run = ctl_take_flag(&argc, argv, "--dry-run");
+	const char *name = ctl_take_value(&argc, argv, "--name");
 	struct sw_err err = {0};
 	struct buf data;
 	json_t *args;
@@ -146,6 +147,15 @@ static int run_import(const struct ctl_env *env, int argc, char **argv)
 
 	if (wrong_words(argc, argv, 2, 2, &rc))
 		return rc;
+	if (!strcmp(argv[1], "audience"))
+		return ctl_upload(env, argv[2], "import-audience",
+			json_pack("{s:s, s:s, s:b}", "file", argv[2], "name", name ? name : "居民",
+				"dry_run", dry_run));
+	if (name)
+		return ctl_usage(self(argv[0]), "only an audience has a --name");
+	if (!strcmp(argv[1], "honours"))
+		return ctl_upload(env, argv[2], "import-honours",
+			json_pack("{s:s, s:b}", "file", argv[2], "dry_run", dry_run));
 	if (strcmp(argv[1], "contacts"))
 		return ctl_usage(self(argv[0]), "\"%s\" cannot be imported", argv[1]);
 	buf_init(&data, IMPORT_MAX_BYTES);
@@ -239,8 +249,13 @@ const struct command ctl_notifier_commands[] = {
 	{"pause", "pause", "stops all sending within a second", run_acting},
 	{"stop-all", "stop-all", "the same; only a releaser's resume lifts it", run_acting},
 	{"resume", "resume", "goes on after pause, or lifts a hold", run_acting},
-	{"import", "import contacts FILE [--dry-run]", "replaces the roster, all or nothing",
+	{"import",
+		"import contacts FILE [--dry-run]\nimport honours FILE [--dry-run]\n"
+		"import audience FILE [--name NAME] [--dry-run]",
+		"replaces the roster or the commended, or adds an audience; all or nothing",
 		run_import},
+	{"audience", "audience [--json]", "the audiences: how many, and how many opted out",
+		run_plain},
 	{"campaign", "campaign go-live\ncampaign reload\ncampaign gate NAME [--at TIME | --close]",
 		"ends the trial; reads definition and templates again; opens a gate of publicity",
 		run_campaign},

@@ -8,6 +8,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "notifier/engine/control.h"
+#include "notifier/engine/upload.h"
 
 enum need { NEED_NOTHING, NEED_LEADER, NEED_OPERATOR, NEED_RELEASER };
 
@@ -32,6 +33,11 @@ static const struct {
 	{"stop-all", NEED_OPERATOR, control_stop_all},
 	{"resume", NEED_OPERATOR, control_resume},
 	{"import-contacts", NEED_OPERATOR, control_import_contacts},
+	{"import-open", NEED_OPERATOR, control_import_open},
+	{"import-piece", NEED_LEADER, control_import_piece}, /* these three act by the token */
+	{"import-audience", NEED_LEADER, control_import_audience},
+	{"import-honours", NEED_LEADER, control_import_honours},
+	{"audience", NEED_LEADER, control_audience},
 	{"campaign-go-live", NEED_OPERATOR, control_go_live},
 	{"campaign-reload", NEED_OPERATOR, control_reload_call},
 	{"clock-show", NEED_NOTHING, control_clock_show},

@@ -55,6 +55,10 @@ void control_retry(struct control_call *call);
 void control_cancel(struct control_call *call);
 /* control_import.c */
 void control_import_contacts(struct control_call *call);
+/* control_import_audience.c; files come by upload.h */
+void control_import_audience(struct control_call *call);
+void control_import_honours(struct control_call *call);
+void control_audience(struct control_call *call);
 /* control_reload.c */
 void control_reload_call(struct control_call *call);
 /* control_clock.c */

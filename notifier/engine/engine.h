@@ -54,6 +54,7 @@ struct broadcast_run;
 struct honours;
 struct gates;
 struct publicity;
+struct upload;
 
 /* A destination that told us to wait; messages of it keep their order. */
 struct parked_route {
@@ -103,6 +104,7 @@ struct engine {
 	struct gates *gates;         /* of publicity: which are open */
 	struct publicity *publicity; /* what screens and loudspeakers show */
 	struct reload *reload;       /* one on its way */
+	struct upload *upload;       /* a file that comes in pieces */
 	size_t calls;                /* operators' commands in progress */
 	struct wire_wait *waits;     /* control commands to the bot that wait for their answer */
 	/* We have the lease (again): time to join the broker. */

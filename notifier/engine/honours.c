@@ -269,9 +269,9 @@ bool honours_may_replace(const struct engine *e, const struct honours *h, char *
 		if (b->item[0] && (b->approved_by[0] || (b->state != BROADCAST_PLANNED &&
 								b->state != BROADCAST_CANCELLED))) {
 			(void)snprintf(why, size,
-				"broadcast %s of %s is %s: what was released may not change any "
-				"more",
-				b->id, b->item, broadcast_state_name(b->state));
+				"broadcast %s of %s was approved: what was released may not change "
+				"any more",
+				b->id, b->item);
 			return false;
 		}
 	}
