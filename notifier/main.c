@@ -22,7 +22,7 @@ static int check(struct conf *conf)
 	int rc;
 
 	problems_init(&p);
-	rc = world_load(conf_str(conf, "campaign"), conf_str(conf, "templates"), &p, &w);
+	rc = world_load(conf, &p, &w);
 	problems_print(&p, stderr);
 	problems_fini(&p);
 	conf_free(conf);

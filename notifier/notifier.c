@@ -384,7 +384,7 @@ int notifier_create(struct conf *conf, struct notifier **ret)
 	n->e.on_leading = on_leading;
 	n->e.fatal_ctx = n;
 	problems_init(&p);
-	rc = world_load(conf_str(conf, "campaign"), conf_str(conf, "templates"), &p, &n->e.world);
+	rc = world_load(conf, &p, &n->e.world);
 	problems_print(&p, stderr);
 	problems_fini(&p);
 	if (rc < 0) {

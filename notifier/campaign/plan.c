@@ -233,8 +233,8 @@ void plan_log_add(int64_t *log, size_t max, int64_t at_ms)
 		if (log[n++] == at_ms)
 			return;
 	}
-	if (n == max)
-		n--; /* the oldest goes */
+	if (n == max && log[--n] > at_ms)
+		return; /* older than all there is room for; else the oldest goes */
 	for (i = n; i > 0 && log[i - 1] < at_ms; i--)
 		log[i] = log[i - 1];
 	log[i] = at_ms;

@@ -8,6 +8,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "notifier/campaign/roster.h"
 #include "notifier/engine/control.h"
 
@@ -40,23 +41,26 @@ static char *seal_mobile(const struct seal_key *key, const struct roster_row *ro
 	return ret;
 }
 
-/* Three arguments for a row: id, JSON, index of the number. */
-static int add_row(struct engine *e, const struct roster_row *row, struct args *a)
+/* Three arguments for a row: id, JSON, index of the number. The number, sealed, and its index go into K too. */
+static int add_row(
+	struct engine *e, const struct roster_row *row, struct contact *k, struct args *a)
 {
-	char index[65] = "", *mobile = NULL, *json;
+	char *mobile = NULL, *json;
 	json_t *j;
 
 	if (row->mobile[0]) {
 		mobile = seal_mobile(&e->data_key, row);
-		if (!mobile)
+		if (!mobile || text_copy(k->sealed, sizeof(k->sealed), mobile) < 0) {
+			free(mobile);
 			return SW_ECRYPTO;
-		seal_index(&e->data_key, row->mobile, index);
+		}
+		seal_index(&e->data_key, row->mobile, k->index);
 	}
-	j = contact_to_json(&e->world, &row->contact, mobile);
+	j = contact_to_json(&e->world, k);
 	json = json_dumps(j, JSON_COMPACT);
-	args_add(a, row->contact.id);
+	args_add(a, k->id);
 	args_add(a, json);
-	args_add(a, index);
+	args_add(a, k->index);
 	json_decref(j);
 	free(json);
 	free(mobile);
@@ -73,10 +77,10 @@ static void on_imported(void *ctx, int rc, const struct redis_value *v)
 		control_end(call, 69,
 			"the store did not take it: nothing is changed, or all of it: look with "
 			"`status`");
+	} else if (world_take_contacts(w, &m->contacts) < 0) {
+		leader_reload(call->e); /* the store has it; memory is read again */
+		control_end(call, 70, "out of memory");
 	} else {
-		free(w->contacts.items);
-		w->contacts = m->contacts;
-		m->contacts = (struct contacts){0};
 		call->e->activity++;
 		scheduler_kick(call->e);
 		audit_kick(call->e);
@@ -99,7 +103,7 @@ static void store_roster(struct control_call *call, const struct roster *r)
 	args_add(&a, call->e->fence);
 	args_add(&a, audit);
 	for (size_t i = 0; rc == 0 && i < r->n; i++)
-		rc = add_row(call->e, &r->rows[i], &a);
+		rc = add_row(call->e, &r->rows[i], &m->contacts.items[i], &a);
 	if (rc == 0) {
 		m->call = call;
 		m->unreachable = r->unreachable;

@@ -75,6 +75,7 @@ static void on_contacts(void *ctx, int rc, const struct redis_value *v)
 	struct load *l = ctx;
 	struct world *w = &l->e->world;
 	struct contact *items = NULL;
+	struct contacts found;
 	size_t n = 0;
 
 	if (bad(l, rc, v, "load_contacts"))
@@ -93,25 +94,34 @@ static void on_contacts(void *ctx, int rc, const struct redis_value *v)
 				LOG_ERROR("contact_unreadable", "id=%s", v->items[i].str);
 		}
 	}
-	free(w->contacts.items);
-	w->contacts.items = items;
-	w->contacts.n = n;
+	found = (struct contacts){.items = items, .n = n};
+	if (world_take_contacts(w, &found) < 0) {
+		free(items);
+		l->rc = -ENOMEM;
+	}
 out:
 	load_end(l);
 }
 
+/* Asked for behind the roster, so its answer comes behind it. */
 static void on_last(void *ctx, int rc, const struct redis_value *v)
 {
 	struct load *l = ctx;
-	struct world *w = &l->e->world;
+	const char *(*fields)[2];
+	size_t n;
 
-	if (!bad(l, rc, v, "load_last"))
-		for (size_t i = 0; i < w->c->units->n; i++) {
-			const char *at = store_field(v, w->c->units->items[i].code);
-
-			if (!at || num_parse(at, 0, INT64_MAX, &w->last_group_ms[i]) < 0)
-				w->last_group_ms[i] = 0;
-		}
+	if (bad(l, rc, v, "load_last"))
+		goto out;
+	n = v->type == REDIS_ARRAY ? v->n / 2 : 0;
+	fields = calloc(n + 1, sizeof(*fields));
+	for (size_t i = 0; fields && i < n; i++) {
+		fields[i][0] = v->items[i * 2].str;
+		fields[i][1] = v->items[i * 2 + 1].str;
+	}
+	if (!fields || world_read_sent(&l->e->world, (const char *const(*)[2])fields, n) < 0)
+		l->rc = -ENOMEM;
+	free(fields);
+out:
 	load_end(l);
 }
 

@@ -100,7 +100,7 @@ int reload_start(struct engine *e, struct problems *p, void (*done)(void *ctx, i
 	if (!r)
 		return -ENOMEM;
 	*r = (struct reload){.e = e, .done = done, .ctx = ctx};
-	rc = world_load(conf_str(e->conf, "campaign"), conf_str(e->conf, "templates"), p, &r->next);
+	rc = world_load(e->conf, p, &r->next);
 	if (rc == 0 && strcmp(r->next.c->id, e->world.c->id)) {
 		problems_error(p, conf_str(e->conf, "campaign"), 0,
 			"this is campaign %s, but %s is running: another campaign needs a service "

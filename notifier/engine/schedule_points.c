@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/base/text.h"
 #include "notifier/engine/scheduler_internal.h"
 
 static void add_outcomes(struct args *a, const struct plan_decision *d,
@@ -50,27 +51,44 @@ static char *points_text(const struct plan_message *m)
 	return buf_take(&b);
 }
 
+/* What the sender needs beside the text: the number stays sealed, an export shows half of its index. */
+static void add_sms(struct args *a, const struct plan_message *m, const struct contact *k)
+{
+	char recipient[33];
+
+	(void)snprintf(recipient, sizeof(recipient), "%.32s", k->index);
+	args_pair(a, "tpl", m->template_id);
+	args_pair(a, "prm", m->params);
+	args_pair(a, "tel", k->sealed);
+	args_pair(a, "rcp", recipient);
+}
+
 static void add_record(struct engine *e, struct args *a, const struct plan_message *m,
 	const char *text, const char *revision)
 {
 	const struct unit *u =
 		&e->world.c->units->items[m->to.group_unit >= 0 ? m->to.group_unit : m->unit];
+	const struct contact *k =
+		m->to.contact >= 0 ? &e->world.contacts.items[m->to.contact] : NULL;
+	bool is_sms = !strcmp(m->to.channel, "sms");
 	char *mentions = mentions_text(e, m), *points = points_text(m);
 
 	args_pair(a, "kind", "rm");
 	args_pair(a, "job", m->job);
 	args_pair(a, "unit", e->world.c->units->items[m->unit].code);
 	args_pair(a, "ch", m->to.channel);
-	args_pair(a, "route", dispatch_route(e, m->to.channel, u->code));
+	/* The gateway of an SMS is chosen when it is sent. */
+	args_pair(a, "route", is_sms ? "" : dispatch_route(e, m->to.channel, u->code));
 	args_pair(a, "to", m->to.key);
-	args_pair(
-		a, "uid", m->to.contact >= 0 ? e->world.contacts.items[m->to.contact].userid : "");
+	args_pair(a, "uid", k && !is_sms ? k->userid : "");
 	args_pair(a, "class", "must_arrive");
 	args_pair(a, "type", m->markdown ? "markdown" : "text");
 	args_pair(a, "rev", revision);
 	args_pair(a, "text", text);
 	args_pair(a, "ment", mentions ? mentions : "");
 	args_pair(a, "pts", points ? points : "");
+	if (k && is_sms)
+		add_sms(a, m, k);
 	args_add(a, "nom");
 	args_addi(a, m->nominal_ms);
 	args_add(a, "due");
@@ -81,10 +99,12 @@ static void add_record(struct engine *e, struct args *a, const struct plan_messa
 	free(points);
 }
 
-/* A group's own reminder: the day's one is used up once it is stored. */
+/* A reminder counts for the caps from when it is stored. */
 struct group_op {
 	struct engine *e;
-	int unit; /* -1: not a group's */
+	int group_unit;    /* whose group's one of the day is used up; -1: none */
+	int reminded_unit; /* whose contacts were reminded; -1: nobody's */
+	char contact[24];  /* who got it alone; "" : a group */
 	int64_t nominal_ms;
 };
 
@@ -93,9 +113,21 @@ static void on_grouped(void *ctx, int rc, const struct redis_value *v)
 	struct group_op op = *(struct group_op *)ctx;
 
 	free(ctx);
-	if (rc == 0 && v->type == REDIS_INTEGER && v->integer == 1 && op.unit >= 0)
-		op.e->world.last_group_ms[op.unit] = op.nominal_ms;
+	if (rc == 0 && v->type == REDIS_INTEGER && v->integer == 1) {
+		if (op.group_unit >= 0)
+			op.e->world.last_group_ms[op.group_unit] = op.nominal_ms;
+		world_note_sent(&op.e->world, op.contact, op.reminded_unit, op.nominal_ms);
+	}
 	schedule_changed(op.e, rc, v);
+}
+
+static bool group_op_init(struct group_op *op, struct engine *e, const struct plan_message *m)
+{
+	*op = (struct group_op){.e = e,
+		.group_unit = m->to.group_unit,
+		.reminded_unit = plan_reminds_contacts(m, &e->world.contacts) ? m->unit : -1,
+		.nominal_ms = m->nominal_ms};
+	return m->to.contact < 0 || text_copy(op->contact, sizeof(op->contact), m->to.key) == 0;
 }
 
 void schedule_message(struct engine *e, const struct plan_decision *d, const struct plan_message *m,
@@ -104,6 +136,7 @@ void schedule_message(struct engine *e, const struct plan_decision *d, const str
 	char key[STORE_KEY], old_key[STORE_KEY];
 	const char *const keys[] = {KEY_LEASE, KEY_POINTS, KEY_DECIDED, KEY_DUE, KEY_MIDS, key,
 		KEY_LAST, KEY_AUDIT, old_key};
+	bool reminds = plan_reminds_contacts(m, &e->world.contacts);
 	struct group_op *op;
 	struct args a;
 	id_str mid;
@@ -120,19 +153,20 @@ void schedule_message(struct engine *e, const struct plan_decision *d, const str
 	args_addi(&a, engine_now_ms(e));
 	args_add(&a, mid);
 	args_addi(&a, due_ms);
-	args_add(&a, !strcmp(m->to.channel, "robot") ? m->to.key : "");
+	args_add(&a, m->to.group_unit >= 0 ? m->to.key : "");
 	args_addi(&a, m->nominal_ms);
 	args_add(&a, old_mid);
+	args_add(&a, m->to.contact >= 0 ? m->to.key : "");
+	args_addf(&a, "%s%s", reminds ? "u:" : "",
+		reminds ? e->world.c->units->items[m->unit].code : "");
 	add_outcomes(&a, d, m, mid);
 	args_add(&a, audit ? audit : "");
 	add_record(e, &a, m, m->text, revision);
 	op = calloc(1, sizeof(*op));
-	if (op) {
-		*op = (struct group_op){e, -1, m->nominal_ms};
-		if (!strcmp(m->to.channel, "robot"))
-			op->unit = m->to.group_unit;
+	if (op && group_op_init(op, e, m))
 		schedule_call(e, "group", on_grouped, op, keys, 9, &a);
-	}
+	else
+		free(op);
 	args_fini(&a);
 	free(audit);
 }
@@ -162,7 +196,7 @@ static void group_skipped(
 	args_init(&a);
 	args_add(&a, e->fence);
 	args_addi(&a, engine_now_ms(e));
-	for (int i = 0; i < 5; i++)
+	for (int i = 0; i < 7; i++)
 		args_add(&a, "");
 	if (n_stale) {
 		args_addi(&a, (int64_t)n_stale);

@@ -86,10 +86,12 @@ def redis():
     server.close()
 
 
-def group(redis, fence="7", mid=MID, points=(("R12/150100/20220805T0900", "sent " + MID),), old="", due="1000"):
+def group(redis, fence="7", mid=MID, points=(("R12/150100/20220805T0900", "sent " + MID),), old="", due="1000",
+          nominal="900", contact="", reminded=""):
     flat = [x for p in points for x in p]
     keys = [R + k for k in ("lease", "points", "decided", "due", "mids", "m:" + (mid or "-"), "last", "audit", "m:" + old)]
-    return redis.script("group", keys, fence, "900", mid, due, "150100", "900", old, str(len(points)), *flat,
+    return redis.script("group", keys, fence, "900", mid, due, "150100", nominal, old, contact, reminded,
+                        str(len(points)), *flat,
                         '{"ev":"x"}', "class", "must_arrive", "text", "t")
 
 
@@ -160,6 +162,32 @@ def test_a_changed_message_replaces_the_queued_one_but_not_one_that_was_handed_o
     handover(redis)
     assert group(redis, mid=new, points=(), old=MID) == 0
     assert redis.message("st") == "handed_over" and redis("EXISTS", R + "m:" + new) == 0
+
+
+def last(redis, field):
+    return redis("HGET", R + "last", field)
+
+
+def test_what_a_person_was_sent_is_kept_newest_first_and_bounded(redis):
+    for n in range(12):
+        assert group(redis, mid="%032x" % n, points=(), nominal=str(1000 + n), contact="c-1", reminded="u:150100") == 1
+    assert last(redis, "c-1").split() == [str(1000 + n) for n in range(11, 1, -1)]
+    assert last(redis, "u:150100").split() == [str(1000 + n) for n in range(11, -1, -1)]
+    assert last(redis, "150100") == "1011"
+
+
+def test_a_message_that_replaces_another_counts_once(redis):
+    group(redis, contact="c-1", reminded="u:150100")
+    assert group(redis, mid="f" * 32, points=(), old=MID, contact="c-1", reminded="u:150100") == 1
+    assert last(redis, "c-1") == "900" and last(redis, "u:150100") == "900"
+
+
+def test_what_was_not_planned_counts_nowhere(redis):
+    group(redis, mid="", contact="c-1", reminded="u:150100")
+    assert redis("EXISTS", R + "last") == 0
+    group(redis, contact="c-1")
+    group(redis, nominal="901", contact="c-1")  # the message is there already
+    assert last(redis, "c-1") == "900"
 
 
 def test_handover_counts_the_attempt_and_keeps_the_journal_position(redis):
