@@ -14,6 +14,7 @@
 
 #include "bot/bot.h"
 #include "bot/bridge.h"
+#include "bot/ingress/pages.h"
 #include "bot/ingress/route.h"
 #include "bot/secret.h"
 #include "bot/sms_tokens.h"
@@ -36,6 +37,7 @@ enum {
 	ROBOT_PER_MINUTE = 18,    /* WeCom takes 20 (document 91770) */
 	MEMBER_PER_MINUTE = 30,   /* more are dropped without a word (document 90236) */
 	MEMBER_PER_HOUR = 1000,
+	PROXY_CONNECTIONS = 500,
 	MINUTE_MS = 60000,
 	HOUR_MS = 3600000,
 };
@@ -70,6 +72,7 @@ struct bot {
 	struct limit *limit;
 	struct route *route;
 	struct sms_callbacks *sms;
+	struct pages *pages;
 	struct http_server *server;
 	struct timer *tick, *stop;
 
@@ -312,6 +315,17 @@ static void on_broker(void *ctx, bool is_up)
 
 	if (b->health)
 		health_set(b->health, "mqtt", is_up);
+	if (b->pages)
+		pages_on_broker(b->pages, is_up);
+}
+
+/* What the pages show: state topics, and whether the notifier is there. */
+static void on_other(void *ctx, const char *topic, const void *payload, size_t len)
+{
+	struct bot *b = ctx;
+
+	if (b->pages)
+		pages_on_message(b->pages, topic, payload, len);
 }
 
 static void update_health(struct bot *b)
@@ -413,6 +427,7 @@ static int open_bridge(struct bot *b, struct sw_err *err)
 		.version = SHOUWANG_VERSION,
 		.is_simulation = conf_bool(c, "simulation"),
 		.on_broker = on_broker,
+		.on_other = on_other,
 		.ctx = b};
 	int rc = 0;
 
@@ -428,11 +443,29 @@ static int open_bridge(struct bot *b, struct sw_err *err)
 			.user = *conf_str(c, "mqtt.bot.user") ? conf_str(c, "mqtt.bot.user") : NULL,
 			.password = password.len > 0 ? buf_str(&password) : NULL};
 		rc = bridge_start(b->bridge, &opts);
+		if (rc == 0)
+			rc = bridge_subscribe(b->bridge, "sw/v1/state/#");
 		if (rc < 0)
 			err_set(err, rc, "mqtt: %s", err_name(rc));
 	}
 	secret_fini(&password);
 	return rc;
+}
+
+static int open_pages(struct bot *b, struct sw_err *err)
+{
+	struct pages_opts opts = {.loop = b->loop,
+		.metrics = b->metrics,
+		.tls_in_front = conf_bool(b->conf, "http.tls_in_front")};
+	char *operators = NULL;
+	int rc = -ENOMEM;
+
+	if (asprintf(&operators, "%s/operators.conf", conf_str(b->conf, "state_dir")) >= 0) {
+		opts.operators_file = operators;
+		rc = pages_create(&opts, &b->pages);
+		free(operators);
+	}
+	return rc < 0 ? err_set(err, rc, "pages: %s", err_name(rc)) : 0;
 }
 
 static int open_listeners(struct bot *b, struct sw_err *err)
@@ -443,10 +476,14 @@ static int open_listeners(struct bot *b, struct sw_err *err)
 		.limit = b->limit,
 		.metrics = b->metrics,
 		.on_taken = bridge_changed,
-		.ctx = b->bridge};
+		.ctx = b->bridge,
+		.knows = pages_knows,
+		.knows_ctx = b->pages};
 	const struct http_server_opts server = {.address = conf_str(c, "http.listen"),
 		.port = (uint16_t)conf_int(c, "http.port"),
-		.max_body_for = route_max_body};
+		.max_body_for = route_max_body,
+		/* A proxy is one address for everybody; live pages must leave room for callbacks. */
+		.max_per_ip = conf_bool(c, "http.tls_in_front") ? PROXY_CONNECTIONS : 0};
 	int rc = route_create(&route, &b->route);
 
 	if (rc < 0)
@@ -454,6 +491,11 @@ static int open_listeners(struct bot *b, struct sw_err *err)
 	rc = open_callbacks(b, err);
 	if (rc == 0)
 		rc = open_sms_callbacks(b, err);
+	if (rc == 0) {
+		rc = pages_add(b->pages, b->route);
+		if (rc < 0)
+			err_set(err, rc, "pages: %s", err_name(rc));
+	}
 	if (rc == 0)
 		rc = http_server_open(b->loop, &server, route_handle, b->route, &b->server, err);
 	return rc;
@@ -531,6 +573,8 @@ int bot_open(struct conf *conf, struct bot **ret, struct sw_err *err)
 		attempts_each_tried(b->attempts, restore_pace, b);
 		rc = open_bridge(b, err);
 	}
+	if (rc == 0)
+		rc = open_pages(b, err);
 	if (rc == 0)
 		rc = open_listeners(b, err);
 	if (rc == 0) {
@@ -749,6 +793,7 @@ static void destroy_parts(struct bot *b)
 		http_server_close(b->server);
 	if (b->health)
 		health_close(b->health);
+	pages_stop(b->pages);
 	timer_destroy(b->tick);
 	timer_destroy(b->stop);
 	for (size_t i = 0; i < b->n_queues; i++)
@@ -769,6 +814,7 @@ void bot_destroy(struct bot *b)
 	loop_destroy(b->loop);
 	log_setup(LOG_LEVEL_INFO, NULL, NULL);
 	route_destroy(b->route);
+	pages_destroy(b->pages);
 	sms_callbacks_destroy(b->sms);
 	for (size_t i = 0; i < b->n_endpoints; i++)
 		wecom_callback_destroy(b->endpoints[i].callback);

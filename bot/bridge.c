@@ -468,6 +468,12 @@ static void on_notifier(struct bridge *b, const void *payload, size_t len)
 	relay_connected(b->verdicts);
 }
 
+static void tell_other(const struct bridge *b, const char *topic, const void *payload, size_t len)
+{
+	if (b->opts.on_other)
+		b->opts.on_other(b->opts.ctx, topic, payload, len);
+}
+
 static void on_message(void *ctx, const char *topic, const void *payload, size_t len, bool retained)
 {
 	struct bridge *b = ctx;
@@ -487,8 +493,9 @@ static void on_message(void *ctx, const char *topic, const void *payload, size_t
 	} else if (topic_tail(topic, STATUS_NOTIFIER)) {
 		if (!retained) /* it was there before we were */
 			on_notifier(b, payload, len);
-	} else if (b->opts.on_other) {
-		b->opts.on_other(b->opts.ctx, topic, payload, len);
+		tell_other(b, topic, payload, len);
+	} else {
+		tell_other(b, topic, payload, len);
 	}
 }
 

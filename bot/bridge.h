@@ -26,7 +26,7 @@ struct bridge_opts {
 	const char *version;
 	bool is_simulation; /* follow sw/v1/clock and answer on sw/v1/clock/at/bot */
 	void (*on_broker)(void *ctx, bool is_up);
-	/* Topics that are not the bridge's own, for whoever subscribed to them; may be NULL. */
+	/* Topics that are not the bridge's own, and status/notifier/+; for whoever subscribed to them; may be NULL. */
 	void (*on_other)(void *ctx, const char *topic, const void *payload, size_t len);
 	void *ctx;
 };

@@ -30,6 +30,7 @@ struct endpoint {
 	enum callback_kind kind;
 	struct wecom_callback *callback; /* NULL: a page */
 	http_handler handler;
+	bool takes_form; /* POST, too */
 	void *ctx;
 };
 
@@ -242,6 +243,17 @@ static void handle_callback(struct route *r, const struct endpoint *e, struct ht
 	answer_callback(r, e->kind, &res, x);
 }
 
+static void handle_page(const struct endpoint *e, struct http_exchange *x)
+{
+	const char *method = http_method(x);
+
+	if (!strcmp(method, "GET") || !strcmp(method, "HEAD") ||
+		(e->takes_form && !strcmp(method, "POST")))
+		e->handler(e->ctx, x);
+	else
+		answer_not_allowed(x, e->takes_form ? "GET, HEAD, POST" : "GET, HEAD");
+}
+
 void route_handle(void *ctx, struct http_exchange *x)
 {
 	struct route *r = ctx;
@@ -256,16 +268,14 @@ void route_handle(void *ctx, struct http_exchange *x)
 	HASH_FIND_STR(r->endpoints, path, e);
 	if (e && e->callback) {
 		handle_callback(r, e, x, is_over, 0);
-	} else if (is_over) {
+	} else if (is_over && !(r->opts.knows && r->opts.knows(r->opts.knows_ctx, x))) {
 		count(r, "page", "limited");
 		answer(x, 429);
 	} else if (!e) {
 		count(r, "none", "not_found");
 		answer(x, 404);
-	} else if (strcmp(http_method(x), "GET") != 0 && strcmp(http_method(x), "HEAD") != 0) {
-		answer_not_allowed(x, "GET, HEAD");
 	} else {
-		e->handler(e->ctx, x);
+		handle_page(e, x);
 	}
 }
 
@@ -312,6 +322,19 @@ int route_add_page(struct route *r, const char *path, http_handler handler, void
 	if (rc == 0) {
 		e->handler = handler;
 		e->ctx = ctx;
+	}
+	return rc;
+}
+
+int route_add_form(struct route *r, const char *path, http_handler handler, void *ctx)
+{
+	struct endpoint *e;
+	int rc = add(r, path, &e);
+
+	if (rc == 0) {
+		e->handler = handler;
+		e->ctx = ctx;
+		e->takes_form = true;
 	}
 	return rc;
 }

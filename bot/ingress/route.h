@@ -23,6 +23,9 @@ struct route_opts {
 	struct metrics *metrics;
 	void (*on_taken)(void *ctx); /* an event is being written to the spool */
 	void *ctx;
+	/* Who is logged in is no stranger: the limit is not for his pages. NULL: everybody is one. */
+	bool (*knows)(void *ctx, const struct http_exchange *x);
+	void *knows_ctx;
 };
 
 int route_create(const struct route_opts *opts, struct route **ret) SW_MUST_CHECK;
@@ -38,6 +41,9 @@ int route_add_page(
 void route_set_sms(struct route *r, struct sms_callbacks *cb);
 /* For http_server_opts: gateways that know the token may send longer bodies than anybody else. */
 size_t route_max_body(void *ctx, const char *path);
+/* A page that takes a form, too: GET, HEAD and POST go to HANDLER. SW_EEXIST. */
+int route_add_form(
+	struct route *r, const char *path, http_handler handler, void *ctx) SW_MUST_CHECK;
 /* From here on callbacks are answered 503: the provider comes again. */
 void route_stop(struct route *r);
 /* Callbacks whose record is being written. */

@@ -46,6 +46,10 @@ const struct conf_item settings_table[] = {
 		"Requests a second from one address without a good signature; 0: no limit."},
 	{"http.public_url", CONF_STRING, 0, NULL, 0, 255,
 		"Address of the bot as SMS gateways reach it; empty: http.listen and http.port."},
+	{"http.tls_in_front", CONF_BOOL, 0, "false", 0, 0,
+		"A proxy on this host speaks HTTPS for the pages: cookies are Secure, and the "
+		"client's "
+		"address is the last of X-Forwarded-For."},
 	{"http.metrics_port", CONF_INT, 0, "9180", 0, 65535,
 		"Port of the bot's health and metrics."},
 	{"notifier.metrics_port", CONF_INT, 0, "9181", 0, 65535,

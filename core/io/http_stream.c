@@ -92,6 +92,9 @@ static struct MHD_Response *event_response(struct http_stream *st)
 		return NULL;
 	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CONTENT_TYPE, "text/event-stream");
 	(void)MHD_add_response_header(r, MHD_HTTP_HEADER_CACHE_CONTROL, "no-store");
+	(void)MHD_add_response_header(r, "X-Content-Type-Options", "nosniff");
+	/* A proxy that collects would hold events back. */
+	(void)MHD_add_response_header(r, "X-Accel-Buffering", "no");
 	return r;
 }
 
