@@ -117,6 +117,8 @@ void broadcast_settle(struct engine *e);
 
 /* broadcast_recover.c: after broadcast_load(), before anything is sent. May put sending on hold. */
 void broadcast_recover(struct engine *e, void (*done)(struct engine *e, int rc));
+/* `resume` after a hold: a journal that is missing was looked at by a person, and is not missed again. */
+void broadcast_recover_settle(struct engine *e);
 
 /* broadcast_run.c: sends. */
 int broadcast_run_create(struct engine *e) SW_MUST_CHECK;

@@ -4,12 +4,12 @@
 -- was ever made: then also what waits (0, 6) changes. Whoever did not get it has his caps back.
 -- KEYS: fence, h
 -- ARGV: mode "verdict"|"journal", new nibble (0: surely not sent, waits on), recipients (u16 big-endian each, rising),
---       day of the mark, retry minute ("": none), attempt and level of the retry, minute of the day, code,
+--       day of the mark ("": of the segment's last one), retry minute ("": none), attempt and level of the retry, minute of the day, code,
 --       lease that ends ("": none), instance, journal position ("": none)
 -- Answers {forgotten, then old*16+new, how many, ..}, or {} when the store does not know the broadcast.
 local A, B, floor = string.sub(KEYS[1], 1, -6), string.sub(KEYS[2], 1, -2), math.floor
 local forgets, to, list = ARGV[1] == 'journal', tonumber(ARGV[2]), ARGV[3]
-local h = redis.call('HMGET', KEYS[2], 'st', 'to')
+local h = redis.call('HMGET', KEYS[2], 'st', 'to', 'day')
 if not h[1] then
 	return {}
 end
@@ -27,7 +27,7 @@ local function bytes(key, from, to_byte)
 end
 local is_sent = to == 2 or to == 12
 local is_end = to == 2 or to == 4 or to == 5
-local fc = A .. 'fc:' .. ARGV[4]
+local fc = A .. 'fc:' .. (ARGV[4] ~= '' and ARGV[4] or h[3] or '')
 local has_day = redis.call('EXISTS', fc) == 1
 local counts, forgotten, ids, changed_ids, k = {}, 0, {}, {}, 1
 for i = 1, #list, 2 do
