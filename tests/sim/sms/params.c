@@ -121,7 +121,7 @@ static int by_name(const void *a, const void *b)
 
 int params_canonical(const struct params *p, struct buf *out)
 {
-	const struct param *sorted[PARAMS_MAX];
+	const struct param *sorted[PARAMS_MAX] = {NULL};
 
 	for (size_t i = 0; i < p->n; i++)
 		sorted[i] = &p->items[i];

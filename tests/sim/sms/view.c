@@ -90,11 +90,24 @@ static bool fits(
 	return text && s->last_fits;
 }
 
-/* Phones of the ring, newest first; then those of the configuration that have no message. */
+/* PH joins LIST unless it is in it already. */
+static void list_phone(struct phones *p, json_t *list, struct phone *ph, size_t messages)
+{
+	if (ph->mark == p->mark)
+		return;
+	ph->mark = p->mark;
+	json_array_append_new(list, phone_json(p, ph, messages));
+}
+
+/*
+ * Phones of the ring, newest first; then, without a message there, the one whose whole number was asked for and those of
+ * the configuration.
+ */
 static json_t *list_phones(struct phones *p, const char *q, size_t limit, size_t messages)
 {
 	struct search search = {.q = q};
 	json_t *list = json_array();
+	uint64_t whole = phone_parse(q, strlen(q));
 
 	p->mark++;
 	for (int64_t seq = p->next_seq - 1; seq >= p->first_seq; seq--) {
@@ -105,18 +118,16 @@ static json_t *list_phones(struct phones *p, const char *q, size_t limit, size_t
 			continue;
 		if (json_array_size(list) == limit)
 			return list;
-		ph->mark = p->mark;
-		json_array_append_new(list, phone_json(p, ph, messages));
+		list_phone(p, list, ph, messages);
 	}
+	if (whole && phones_find(p, whole) && json_array_size(list) < limit)
+		list_phone(p, list, phones_at(p, whole), messages);
 	for (size_t i = 0; i < conf_count(p->conf, "phones"); i++) {
 		const char *s = conf_strf(p->conf, "phones[%zu].number", i);
 		struct phone *ph = phones_at(p, phone_parse(s, strlen(s)));
 
-		if (!ph || ph->mark == p->mark || !fits(p, &search, ph, NULL) ||
-			json_array_size(list) == limit)
-			continue;
-		ph->mark = p->mark;
-		json_array_append_new(list, phone_json(p, ph, messages));
+		if (ph && fits(p, &search, ph, NULL) && json_array_size(list) < limit)
+			list_phone(p, list, ph, messages);
 	}
 	return list;
 }
