@@ -1,5 +1,5 @@
 /*
- * notifier/sms/driver.c: what all drivers share: the request they fill, and which verdict a cause has.
+ * notifier/sms/driver.c: what all drivers share: the request they fill, which verdict a cause has, who reads what.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -80,4 +80,33 @@ void driver_unknown(struct gateway_outcome *o, const struct http_result *res, co
 	(void)snprintf(status, sizeof(status), "http %d", res->status);
 	driver_judge(o, GATEWAY_NET, *code ? code : status, "");
 	o->retry_after_ms = res->retry_after_ms;
+}
+
+/* ---- received ----------------------------------------------------------------------------------------- */
+
+int gateway_parse_report(const char *provider, const char *body, size_t len, const char *query,
+	struct gateway_receipt **ret, size_t *ret_n, size_t *ret_bad, struct sw_err *err)
+{
+	const struct driver *d = driver_find(provider);
+
+	if (!d)
+		return err_set(err, SW_EPROTO, "there is no driver for this provider");
+	return d->parse_report(body, len, query, ret, ret_n, ret_bad, err);
+}
+
+int gateway_parse_uplink(const char *provider, const char *body, size_t len, const char *query,
+	struct gateway_uplink **ret, size_t *ret_n, size_t *ret_bad, struct sw_err *err)
+{
+	const struct driver *d = driver_find(provider);
+
+	if (!d)
+		return err_set(err, SW_EPROTO, "there is no driver for this provider");
+	return d->parse_uplink(body, len, query, ret, ret_n, ret_bad, err);
+}
+
+void gateway_uplinks_free(struct gateway_uplink *items, size_t n)
+{
+	for (size_t i = 0; i < n; i++)
+		free(items[i].text);
+	free(items);
 }

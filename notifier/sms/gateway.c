@@ -1,13 +1,9 @@
 /*
  * notifier/sms/gateway.c: connections, pace and pauses of the gateways on the route.
  *
- * A gateway is RUNNING, TRIPPED (five requests in a row without a sane answer: half a minute of rest, then one try), PROBING
- * (that try is in flight) or PAUSED (its account needs a person). Time is the caller's wall clock, or the loop's, which is the
- * same; nothing here looks at another.
+ * Time is the caller's wall clock, or the loop's, which is the same; nothing here looks at another.
  */
-#include <assert.h>
 #include <errno.h>
-#include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -17,28 +13,22 @@
 #include "core/base/text.h"
 #include "core/io/timer.h"
 #include "notifier/sms/accounts.h"
+#include "notifier/sms/breaker.h"
 #include "notifier/sms/driver.h"
-#include "notifier/sms/speed.h"
 #include "notifier/sms/received.h"
+#include "notifier/sms/speed.h"
 
 enum {
 	MAX_INFLIGHT = 32, /* requests and connections, in all */
-	TRIP_AFTER = 5,
-	MAX_STRANGE = 16, /* codes remembered as logged */
+	MAX_STRANGE = 16,  /* codes remembered as logged */
 };
-#define TRIP_MS INT64_C(30000)
-#define THROTTLE_MS INT64_C(1000)
-
-enum gateway_state { RUNNING, TRIPPED, PROBING, PAUSED };
+#define THROTTLE_MS INT64_C(1000) /* when the gateway names no time */
 
 struct gateway {
 	const struct driver *driver;
 	struct account account;
 	struct speed speed;
-	enum gateway_state state;
-	int64_t tripped_until_ms;
-	unsigned failures; /* in a row */
-	char why[64];      /* of the pause; "" while RUNNING */
+	struct breaker breaker;
 };
 
 struct gateways {
@@ -84,28 +74,16 @@ const char *gateway_cause_name(enum gateway_cause c)
 
 /* ---- pauses ------------------------------------------------------------------------------------- */
 
-/* The end of the rest. A clock that was set back does not make it longer. */
-static int64_t rest_until(const struct gateway *gw, int64_t now_ms)
-{
-	return gw->tripped_until_ms - now_ms > TRIP_MS ? now_ms : gw->tripped_until_ms;
-}
-
-static bool can_be_asked(const struct gateway *gw, int64_t now_ms)
-{
-	return gw->state == RUNNING || (gw->state == TRIPPED && rest_until(gw, now_ms) <= now_ms);
-}
-
 /* Wakes whoever sends when the next rest is over; what is over already was told. */
 static void arm(struct gateways *g, int64_t now_ms)
 {
 	int64_t at = INT64_MAX;
 
 	for (size_t i = 0; i < g->n; i++) {
-		const struct gateway *gw = &g->gateways[i];
+		int64_t rest = breaker_rest_ms(&g->gateways[i].breaker);
 
-		if (gw->state == TRIPPED && gw->tripped_until_ms > now_ms &&
-			gw->tripped_until_ms < at)
-			at = gw->tripped_until_ms;
+		if (rest > now_ms && rest < at)
+			at = rest;
 	}
 	if (at < INT64_MAX)
 		timer_at(g->timer, at);
@@ -127,62 +105,33 @@ static void on_rest_over(void *ctx)
 	tell_change(g);
 }
 
-static void run_again(struct gateway *gw)
-{
-	gw->state = RUNNING;
-	gw->failures = 0;
-	gw->why[0] = '\0';
-}
-
-static void pause_account(struct gateway *gw, const struct gateway_outcome *o)
-{
-	if (gw->state == PAUSED)
-		return;
-	gw->state = PAUSED;
-	received_line(gw->why, sizeof(gw->why), o->code);
-	LOG_ERROR("sms_gateway_paused", "gw=%s code=%s err=%s", gw->driver->name, o->code, o->text);
-}
-
-static void trip(struct gateway *gw, const struct gateway_outcome *o, int64_t now_ms)
-{
-	if (gw->state == RUNNING)
-		LOG_WARN("sms_gateway_tripped", "gw=%s code=%s n=%u", gw->driver->name, o->code,
-			gw->failures);
-	gw->state = TRIPPED;
-	gw->tripped_until_ms = now_ms + TRIP_MS;
-	received_line(gw->why, sizeof(gw->why), o->code);
-}
-
-/* What O says about the gateway itself. */
 static void judge_gateway(
 	struct gateways *g, struct gateway *gw, const struct gateway_outcome *o, int64_t now_ms)
 {
-	switch (o->cause) {
-	case GATEWAY_STOPPED: /* nothing was learnt: the try is still to be made */
-		if (gw->state == PROBING)
-			gw->state = TRIPPED;
-		break;
-	case GATEWAY_ACCOUNT:
-		pause_account(gw, o);
-		break;
-	case GATEWAY_TROUBLE:
-	case GATEWAY_NET:
-		gw->failures++;
-		if (gw->state == PROBING || (gw->state == RUNNING && gw->failures >= TRIP_AFTER))
-			trip(gw, o, now_ms);
-		break;
-	case GATEWAY_THROTTLE:
+	const char *name = gw->driver->name;
+	enum breaker_state before = breaker_judge(&gw->breaker, o, now_ms);
+
+	if (o->cause == GATEWAY_THROTTLE)
 		speed_slow(&gw->speed, now_ms, o->retry_after_ms);
-		/* fall through */
-	default:
-		gw->failures = 0;
-		if (gw->state == TRIPPED || gw->state == PROBING) {
-			run_again(gw);
-			LOG_INFO("sms_gateway_back", "gw=%s", gw->driver->name);
-		}
+	arm(g, now_ms);
+	if (gw->breaker.state == before)
+		return;
+	switch (gw->breaker.state) {
+	case BREAKER_PAUSED:
+		LOG_ERROR("sms_gateway_paused", "gw=%s code=%s err=%s", name, o->code, o->text);
+		break;
+	case BREAKER_TRIPPED:
+		/* A try that fails is no news. */
+		if (before == BREAKER_RUNNING)
+			LOG_WARN("sms_gateway_tripped", "gw=%s code=%s n=%u", name, o->code,
+				gw->breaker.failures);
+		break;
+	case BREAKER_RUNNING:
+		LOG_INFO("sms_gateway_back", "gw=%s", name);
+		break;
+	case BREAKER_PROBING:
 		break;
 	}
-	arm(g, now_ms);
 }
 
 /* ---- the end of a request --------------------------------------------------------------------------- */
@@ -369,7 +318,7 @@ int gateway_send(struct gateways *g, const char *name, const struct gateway_requ
 	gw = &g->gateways[place];
 	if (!is_request(gw, req))
 		return SW_EINVAL;
-	if (g->closing || g->inflight >= MAX_INFLIGHT || !can_be_asked(gw, now_ms) ||
+	if (g->closing || g->inflight >= MAX_INFLIGHT || !breaker_lets(&gw->breaker, now_ms) ||
 		!speed_take(&gw->speed, now_ms))
 		return SW_ELIMIT;
 	op = malloc(sizeof(*op));
@@ -383,8 +332,7 @@ int gateway_send(struct gateways *g, const char *name, const struct gateway_requ
 		return rc;
 	}
 	g->inflight++;
-	if (gw->state == TRIPPED)
-		gw->state = PROBING;
+	breaker_started(&gw->breaker);
 	return 0;
 }
 
@@ -398,11 +346,11 @@ const char *gateways_pick(const struct gateways *g, int64_t now_ms, int64_t *ret
 	for (size_t i = 0; i < g->n && !name && g->inflight < MAX_INFLIGHT; i++) {
 		const struct gateway *gw = &g->gateways[i];
 
-		if (can_be_asked(gw, now_ms)) {
+		if (breaker_lets(&gw->breaker, now_ms)) {
 			name = gw->driver->name;
 			at = speed_next_ms(&gw->speed, now_ms);
-		} else if (gw->state == TRIPPED && gw->tripped_until_ms < at) {
-			at = gw->tripped_until_ms;
+		} else if (breaker_rest_ms(&gw->breaker) < at) {
+			at = breaker_rest_ms(&gw->breaker);
 		}
 	}
 	if (ret_at_ms)
@@ -443,7 +391,7 @@ const char *gateway_paused(const struct gateways *g, const char *name)
 {
 	const struct gateway *gw = find(g, name);
 
-	return gw ? gw->why : "";
+	return gw ? gw->breaker.why : "";
 }
 
 void gateways_resume(struct gateways *g)
@@ -451,9 +399,9 @@ void gateways_resume(struct gateways *g)
 	bool has_changed = false;
 
 	for (size_t i = 0; i < g->n; i++) {
-		if (g->gateways[i].state == RUNNING)
+		if (g->gateways[i].breaker.state == BREAKER_RUNNING)
 			continue;
-		run_again(&g->gateways[i]);
+		breaker_reset(&g->gateways[i].breaker);
 		LOG_INFO("sms_gateway_resumed", "gw=%s", g->gateways[i].driver->name);
 		has_changed = true;
 	}
@@ -466,35 +414,6 @@ void gateways_on_change(struct gateways *g, void (*cb)(void *ctx), void *ctx)
 {
 	g->on_change = cb;
 	g->change_ctx = ctx;
-}
-
-/* ---- received ----------------------------------------------------------------------------------------- */
-
-int gateway_parse_report(const char *provider, const char *body, size_t len, const char *query,
-	struct gateway_receipt **ret, size_t *ret_n, size_t *ret_bad, struct sw_err *err)
-{
-	const struct driver *d = driver_find(provider);
-
-	if (!d)
-		return err_set(err, SW_EPROTO, "there is no driver for this provider");
-	return d->parse_report(body, len, query, ret, ret_n, ret_bad, err);
-}
-
-int gateway_parse_uplink(const char *provider, const char *body, size_t len, const char *query,
-	struct gateway_uplink **ret, size_t *ret_n, size_t *ret_bad, struct sw_err *err)
-{
-	const struct driver *d = driver_find(provider);
-
-	if (!d)
-		return err_set(err, SW_EPROTO, "there is no driver for this provider");
-	return d->parse_uplink(body, len, query, ret, ret_n, ret_bad, err);
-}
-
-void gateway_uplinks_free(struct gateway_uplink *items, size_t n)
-{
-	for (size_t i = 0; i < n; i++)
-		free(items[i].text);
-	free(items);
 }
 
 /* ---- life ------------------------------------------------------------------------------------------------- */
