@@ -92,11 +92,7 @@ static int64_t last_reply_ms(const struct unit_facts *f)
 	return f->submitted_ms > last ? f->submitted_ms : last;
 }
 
-/*
- * {reminded} "3次，最近8月17日9:00", those since the last reply, and {replied} "未见回复"; after a reply that nothing
- * followed, all of them and "最近回复8月18日10:00".
- */
-static int set_reminded(
+int plan_set_reminded(
 	const struct plan_input *in, int unit, int64_t nominal_ms, struct plan_vars *vars)
 {
 	int64_t replied = last_reply_ms(&in->facts[unit]), last = 0;
@@ -143,7 +139,7 @@ static int add_row(const struct plan_input *in, const struct plan_draft *d,
 	if (rc == 0)
 		rc = set_contacts_line(in, p->unit, &vars);
 	if (rc == 0)
-		rc = set_reminded(in, p->unit, d->nominal_ms, &vars);
+		rc = plan_set_reminded(in, p->unit, d->nominal_ms, &vars);
 	if (rc == 0 && out->len)
 		rc = buf_addc(out, '\n');
 	if (rc == 0)
@@ -289,7 +285,7 @@ static int write_sms(const struct plan_input *in, const struct plan_draft *d,
 	if (rc == 0)
 		rc = plan_vars_fill(in->c, d->unit, &in->facts[d->unit], d->nominal_ms, &vars);
 	if (rc == 0)
-		rc = set_reminded(in, d->unit, d->nominal_ms, &vars);
+		rc = plan_set_reminded(in, d->unit, d->nominal_ms, &vars);
 	if (rc == 0)
 		rc = render(in, id, d, &vars, &text, err);
 	if (rc == 0)
@@ -319,7 +315,7 @@ static int write_text(const struct plan_input *in, const struct plan_draft *d,
 	buf_init(&text, MAX_TEXT_BYTES);
 	rc = plan_vars_fill(in->c, d->unit, &in->facts[d->unit], d->nominal_ms, &vars);
 	if (rc == 0)
-		rc = set_reminded(in, d->unit, d->nominal_ms, &vars);
+		rc = plan_set_reminded(in, d->unit, d->nominal_ms, &vars);
 	if (rc == 0)
 		rc = d->is_digest ? add_rows(in, d, points, &lines, &n_units, err)
 				  : add_lines(in, d, points, &vars, &lines, err);

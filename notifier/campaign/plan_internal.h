@@ -55,6 +55,12 @@ int plan_condition_category(const struct plan_input *in, const struct plan_point
 /* Writes D as a message. RET owns its text. */
 int plan_compose(const struct plan_input *in, const struct plan_draft *d, struct plan_message *ret,
 	struct sw_err *err) SW_MUST_CHECK;
+/*
+ * Sets {reminded} "3次，最近8月17日9:00", those before NOMINAL_MS since the last reply, and {replied} "未见回复"; after a
+ * reply that nothing followed, all of them and "最近回复8月18日10:00".
+ */
+int plan_set_reminded(const struct plan_input *in, int unit, int64_t nominal_ms,
+	struct plan_vars *vars) SW_MUST_CHECK;
 /* NOMINAL + 0..7 minutes, fixed for each unit. */
 int64_t plan_spread_ms(const struct campaign *c, int unit, int64_t nominal_ms);
 

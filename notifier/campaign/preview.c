@@ -95,6 +95,31 @@ static int preview_heading(const struct plan_input *in, const char *channel, int
 
 /* ---- lines and answers ---- */
 
+struct blanks {
+	struct plan_vars *vars;
+	int rc;
+};
+
+/* What nobody works out, a person or another part of the program fills in: shown as its name. */
+static void set_blank(void *ctx, const char *name)
+{
+	struct blanks *b = ctx;
+	char text[128];
+
+	for (size_t i = 0; i < b->vars->n; i++) {
+		if (!strcmp(b->vars->vars[i].name, name))
+			return;
+	}
+	snprintf(text, sizeof(text), "（%s）", name);
+	if (b->rc == 0 && strcmp(name, "at") != 0)
+		b->rc = plan_vars_set(b->vars, name, text, false);
+}
+
+static bool is_given_by_hand(const char *id)
+{
+	return text_starts(id, "S-") || text_starts(id, "P-");
+}
+
 static int preview_plain(const struct plan_input *in, const char *id, const char *channel, int unit,
 	struct buf *out, struct sw_err *err)
 {
@@ -104,8 +129,15 @@ static int preview_plain(const struct plan_input *in, const char *id, const char
 		.who = "（登记人）",
 		.now_ms = in->now_ms};
 	struct plan_vars vars = {0};
+	struct blanks blanks = {.vars = &vars};
 	int rc = answer_vars(&answer, &vars);
 
+	if (rc == 0 && unit >= 0)
+		rc = plan_set_reminded(in, unit, in->now_ms, &vars);
+	if (rc == 0 && is_given_by_hand(id) && (unit >= 0 || text_starts(id, "P-"))) {
+		template_each_var(in->t, id, channel, set_blank, &blanks);
+		rc = blanks.rc;
+	}
 	if (rc == 0)
 		rc = plan_vars_set(&vars, "row", "1", false);
 	if (rc == 0)

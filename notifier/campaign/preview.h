@@ -7,7 +7,7 @@
 #include "notifier/campaign/plan.h"
 
 /*
- * Appends the text of template ID to OUT, as CHANNEL ("robot", "app") shows it at in->now_ms. A heading gets the
+ * Appends the text of template ID to OUT, as CHANNEL ("robot", "app", "sms") shows it at in->now_ms. A heading gets the
  * lines of the reminders it heads; for the highest unit it is a digest with one line for each reporting unit.
  * SW_ENOENT: no such template; SW_EINVAL: it says something of a unit and UNIT is -1.
  */

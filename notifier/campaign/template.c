@@ -74,6 +74,21 @@ void templates_each(const struct templates *t,
 		cb(ctx, t->items[i].id, t->items[i].channel, t->items[i].file);
 }
 
+void template_each_var(const struct templates *t, const char *id, const char *channel,
+	void (*cb)(void *ctx, const char *name), void *ctx)
+{
+	const struct template *found = find(t, id, channel);
+	char name[TEMPLATE_NAME];
+
+	for (const char *s = found ? found->body : ""; *s;) {
+		size_t n = template_placeholder(s, name);
+
+		if (n)
+			cb(ctx, name);
+		s += n ? n : 1;
+	}
+}
+
 const struct template_var *template_var_of(
 	const struct template_var *vars, size_t n_vars, const char *name)
 {

@@ -45,12 +45,17 @@ int template_params(const struct templates *t, const char *id, const struct temp
 	size_t n_vars, struct buf *out, struct sw_err *err) SW_MUST_CHECK;
 /* The header line "# aliyun_code: SMS_1000001" of an SMS template, "" when not registered with PROVIDER. */
 const char *template_code(const struct templates *t, const char *id, const char *provider);
+/* The text of SMS template ID as it is registered with a provider: no sign, each variable as "${name}". SW_ENOENT. */
+int template_registered(const struct templates *t, const char *id, struct buf *out) SW_MUST_CHECK;
 /*
  * Finds the variables that make template ID (channel sms) exactly TEXT (with sign): SW_ENOENT when none do. The shortest
  * value for each variable in turn. PARAMS as by template_params().
  */
 int template_match(const struct templates *t, const char *id, const char *text,
 	struct buf *params) SW_MUST_CHECK;
+/* Calls CB for each placeholder of what template_render() would fill in; none when there is no such template. */
+void template_each_var(const struct templates *t, const char *id, const char *channel,
+	void (*cb)(void *ctx, const char *name), void *ctx);
 /* Calls CB for each template: id, channel, file. */
 void templates_each(const struct templates *t,
 	void (*cb)(void *ctx, const char *id, const char *channel, const char *file), void *ctx);

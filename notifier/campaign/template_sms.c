@@ -231,6 +231,22 @@ int template_params(const struct templates *t, const char *id, const struct temp
 	return rc;
 }
 
+int template_registered(const struct templates *t, const char *id, struct buf *out)
+{
+	const struct template *sms = template_find(t, id, "sms");
+	const char *end = sms ? sms->body + body_length(sms) : NULL;
+	char name[TEMPLATE_NAME];
+	int rc = sms ? 0 : SW_ENOENT;
+
+	for (const char *s = sms ? sms->body : end; s < end && rc == 0;) {
+		size_t n = template_placeholder(s, name);
+
+		rc = n ? buf_addf(out, "${%s}", name) : buf_addc(out, *s);
+		s += n ? n : 1;
+	}
+	return rc;
+}
+
 /* ---- which variables make a text ---- */
 
 struct match {

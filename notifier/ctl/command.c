@@ -91,29 +91,46 @@ char *ctl_shipped_file(const struct ctl_env *env, const char *relative)
 	return path;
 }
 
-/* The path setting NAME of the service configuration; NULL when it has none or cannot be read. */
-static char *configured(const struct ctl_env *env, const char *name)
+/* The service configuration for its setting NAME; NULL when there is none or it cannot be read. */
+static struct conf *configuration(const struct ctl_env *env, const char *name)
 {
 	struct problems problems;
 	struct conf *conf = NULL;
-	char *path = NULL;
 
 	if (!env->config || !file_exists(env->config))
 		return NULL;
 	problems_init(&problems);
-	if (settings_load(env->config, &problems, &conf) == 0) {
-		if (conf_is_set(conf, name))
-			path = text_dup(conf_str(conf, name));
-	} else {
+	if (settings_load(env->config, &problems, &conf) < 0) {
 		/* What works offline goes on with what is shipped, but says so. */
 		fprintf(stderr,
 			"shouwang: %s has mistakes (shouwang check shows them); its %s is not "
 			"used\n",
 			env->config, name);
+		conf = NULL;
 	}
-	conf_free(conf);
 	problems_fini(&problems);
+	return conf;
+}
+
+/* The path setting NAME of the service configuration; NULL when it has none. */
+static char *configured(const struct ctl_env *env, const char *name)
+{
+	struct conf *conf = configuration(env, name);
+	char *path = conf && conf_is_set(conf, name) ? text_dup(conf_str(conf, name)) : NULL;
+
+	conf_free(conf);
 	return path;
+}
+
+char *ctl_sms_sign(const struct ctl_env *env, bool *ret_available)
+{
+	struct conf *conf = configuration(env, "sms.sign");
+	char *sign =
+		text_dup(conf && conf_is_set(conf, "sms.sign") ? conf_str(conf, "sms.sign") : "");
+
+	*ret_available = !conf || conf_count(conf, "sms.route") > 0;
+	conf_free(conf);
+	return sign;
 }
 
 char *ctl_campaign_file(const struct ctl_env *env, const char *override)

@@ -44,6 +44,7 @@ extern const struct command ctl_check_commands[];     /* check */
 extern const struct command ctl_parse_commands[];     /* parse */
 extern const struct command ctl_sms_commands[];       /* sms */
 extern const struct command ctl_preview_commands[];   /* preview, rehearse */
+extern const struct command ctl_templates_commands[]; /* templates */
 extern const struct command ctl_setup_commands[];     /* init, operator */
 extern const struct command ctl_notifier_commands[];  /* through the notifier: daily work */
 extern const struct command ctl_broadcast_commands[]; /* broadcast, withdraw */
@@ -56,6 +57,11 @@ int ctl_usage(const struct command *cmd, const char *fmt, ...)
 char *ctl_campaign_file(const struct ctl_env *env, const char *override);
 /* The templates folder by the same order. The caller frees. */
 char *ctl_templates_dir(const struct ctl_env *env);
+/*
+ * The signature of text messages, "" when none is configured, and whether there is a gateway to send them by; without a
+ * configuration it counts as there. The caller frees.
+ */
+char *ctl_sms_sign(const struct ctl_env *env, bool *ret_available);
 /* A file of the shipped config folder ("example/world.conf"); the caller frees. */
 char *ctl_shipped_file(const struct ctl_env *env, const char *relative);
 

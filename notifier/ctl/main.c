@@ -17,6 +17,7 @@ static const struct command *const families[] = {
 	ctl_parse_commands,
 	ctl_sms_commands,
 	ctl_preview_commands,
+	ctl_templates_commands,
 	ctl_notifier_commands,
 	ctl_broadcast_commands,
 };

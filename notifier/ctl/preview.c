@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/sms.h"
 #include "core/base/text.h"
 #include "notifier/campaign/preview.h"
 #include "notifier/ctl/offline.h"
@@ -23,7 +24,7 @@ struct request {
 /* 0, or the exit code after a message. */
 static int read_request(const struct command *cmd, int argc, char **argv, struct request *ret)
 {
-	struct request r = {.channel = "robot"};
+	struct request r = {0};
 
 	for (int i = 1; i < argc; i++) {
 		const char **value = !strcmp(argv[i], "--unit")        ? &r.unit
@@ -46,10 +47,14 @@ static int read_request(const struct command *cmd, int argc, char **argv, struct
 			r.id = argv[i];
 		}
 	}
+	/* Texts that are only for SMS need no --channel. */
+	if (r.id && !r.channel)
+		r.channel = text_starts(r.id, "S-") || text_starts(r.id, "P-") ? "sms" : "robot";
 	if (!r.id)
 		return ctl_usage(cmd, "the template is missing, as in \"preview G-D7\"");
-	if (strcmp(r.channel, "robot") != 0 && strcmp(r.channel, "app") != 0)
-		return ctl_usage(cmd, "the channel is robot or app, not \"%s\"", r.channel);
+	if (strcmp(r.channel, "robot") != 0 && strcmp(r.channel, "app") != 0 &&
+		strcmp(r.channel, "sms") != 0)
+		return ctl_usage(cmd, "the channel is robot, app or sms, not \"%s\"", r.channel);
 	*ret = r;
 	return 0;
 }
@@ -88,11 +93,30 @@ static int take_facts(struct stage *s, int unit, const char *json)
 	return EXIT_OK;
 }
 
+static json_t *text_json(const struct request *r, const struct stage *s, int unit, const char *when,
+	const struct buf *text)
+{
+	json_t *j = json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "template", r->id, "unit",
+		unit >= 0 ? s->c->units->items[unit].code : "", "channel", r->channel, "at", when,
+		"bytes", (json_int_t)text->len, "text", buf_str(text));
+	size_t units = text_u16_units(buf_str(text));
+
+	if (!strcmp(r->channel, "sms")) {
+		json_object_set_new(j, "units", json_integer((json_int_t)units));
+		json_object_set_new(j, "billed", json_integer((json_int_t)sms_billed(units)));
+	}
+	return j;
+}
+
 static int show(const struct ctl_env *env, const struct request *r, struct stage *s, int unit,
 	int64_t at_ms)
 {
-	struct plan_input in = {
-		.c = s->c, .t = s->t, .contacts = &s->contacts, .facts = s->facts, .now_ms = at_ms};
+	struct plan_input in = {.c = s->c,
+		.t = s->t,
+		.contacts = &s->contacts,
+		.facts = s->facts,
+		.now_ms = at_ms,
+		.sms_available = s->sms_available};
 	struct sw_err err = {0};
 	char when[40];
 	struct buf text;
@@ -113,12 +137,13 @@ static int show(const struct ctl_env *env, const struct request *r, struct stage
 		return EXIT_REFUSED;
 	}
 	if (env->json)
-		ctl_json_print(json_pack("{s:s, s:s, s:s, s:s, s:I, s:s}", "template", r->id,
-			"unit", unit >= 0 ? s->c->units->items[unit].code : "", "channel",
-			r->channel, "at", civil_format_ms(at_ms, when, sizeof(when)), "bytes",
-			(json_int_t)text.len, "text", buf_str(&text)));
+		ctl_json_print(
+			text_json(r, s, unit, civil_format_ms(at_ms, when, sizeof(when)), &text));
 	else
 		puts(buf_str(&text));
+	if (!env->json && !strcmp(r->channel, "sms"))
+		printf("(%zu units, %zu billed)\n", text_u16_units(buf_str(&text)),
+			sms_billed(text_u16_units(buf_str(&text))));
 	buf_fini(&text);
 	return EXIT_OK;
 }
@@ -158,7 +183,8 @@ static int run_preview(const struct ctl_env *env, int argc, char **argv)
 
 const struct command ctl_preview_commands[] = {
 	{"preview",
-		"preview TEMPLATE [--unit CODE] [--at TIME] [--channel robot|app] [--facts JSON] "
+		"preview TEMPLATE [--unit CODE] [--at TIME] [--channel robot|app|sms] [--facts "
+		"JSON] "
 		"[--campaign FILE] [--templates DIR]",
 		"the exact text of a template for a unit", run_preview},
 	{"rehearse",

@@ -8,6 +8,7 @@
 #include <strings.h>
 
 #include "core/base/file.h"
+#include "core/base/sms.h"
 #include "core/base/text.h"
 #include "notifier/campaign/rehearse.h"
 #include "notifier/campaign/roster.h"
@@ -16,6 +17,8 @@
 #include "notifier/ctl/stage.h"
 
 enum { MAX_FILE_BYTES = 16 * 1024 * 1024, MAX_REPLIES = 100000 };
+/* What the table at the end counts. */
+enum { GROUP, PERSON, SMS, ANSWERS, COUNTED };
 
 struct request {
 	struct stage_files files;
@@ -34,8 +37,8 @@ struct skipped {
 struct report {
 	const struct ctl_env *env;
 	const struct stage *s;
-	int unit;            /* -1: all */
-	size_t (*counts)[3]; /* per unit: group, app, answers */
+	int unit;                  /* -1: all */
+	size_t (*counts)[COUNTED]; /* per unit */
 	struct skipped *skipped;
 	size_t n_skipped, cap;
 	bool failed; /* out of memory */
@@ -75,6 +78,11 @@ static void print_text(const char *s)
 	putchar('\n');
 }
 
+static bool is_sms(const struct plan_message *m)
+{
+	return !strcmp(m->to.channel, "sms");
+}
+
 static void print_message(const struct report *r, const struct plan_message *m)
 {
 	const struct contacts *k = &r->s->contacts;
@@ -82,7 +90,10 @@ static void print_message(const struct report *r, const struct plan_message *m)
 	print_head(r, m->due_ms, m->unit);
 	if (m->to.contact >= 0)
 		printf("  %s to %s", m->to.channel, k->items[m->to.contact].name);
-	else
+	if (is_sms(m))
+		printf(" (%zu units, %zu billed)", text_u16_units(m->text),
+			sms_billed(text_u16_units(m->text)));
+	if (m->to.contact < 0)
 		fputs("  group", stdout);
 	for (size_t i = 0; i < m->n_points; i++) {
 		const char *id = r->s->c->reminders[m->points[i]->reminder].id;
@@ -126,6 +137,14 @@ static void message_json(const struct report *r, const struct rehearse_event *e)
 	json_object_set_new(j, "points", points);
 	json_object_set_new(j, "mentions", mentions);
 	json_object_set_new(j, "text", json_string(m->text));
+	if (is_sms(m)) {
+		size_t units = text_u16_units(m->text);
+
+		json_object_set_new(j, "template", json_string(m->template_id));
+		json_object_set_new(j, "params", json_loads(m->params, 0, NULL));
+		json_object_set_new(j, "units", json_integer((json_int_t)units));
+		json_object_set_new(j, "billed", json_integer((json_int_t)sms_billed(units)));
+	}
 	ctl_json_print(j);
 }
 
@@ -216,7 +235,9 @@ static void on_event(void *ctx, const struct rehearse_event *e)
 		return;
 	switch (e->kind) {
 	case REHEARSE_MESSAGE:
-		r->counts[e->unit][e->message->to.contact >= 0]++;
+		r->counts[e->unit][is_sms(e->message)            ? SMS
+				   : e->message->to.contact >= 0 ? PERSON
+								 : GROUP]++;
 		if (r->env->json)
 			message_json(r, e);
 		else
@@ -226,7 +247,7 @@ static void on_event(void *ctx, const struct rehearse_event *e)
 		show_reply(r, e);
 		break;
 	case REHEARSE_ANSWER:
-		r->counts[e->unit][2]++;
+		r->counts[e->unit][ANSWERS]++;
 		show_answer(r, e);
 		break;
 	case REHEARSE_NOT_SENT:
@@ -250,11 +271,11 @@ static void print_unit(const struct report *r, int unit, size_t *total)
 {
 	const size_t *n = r->counts[unit];
 
-	if (n[0] + n[1] + n[2] == 0)
+	if (n[GROUP] + n[PERSON] + n[SMS] + n[ANSWERS] == 0)
 		return;
-	printf("%-8s %6zu %6zu %8zu  %s\n", unit_of(r, unit)->code, n[0], n[1], n[2],
-		unit_of(r, unit)->name);
-	for (int k = 0; k < 3; k++)
+	printf("%-8s %6zu %6zu %6zu %8zu  %s\n", unit_of(r, unit)->code, n[GROUP], n[PERSON],
+		n[SMS], n[ANSWERS], unit_of(r, unit)->name);
+	for (int k = 0; k < COUNTED; k++)
 		total[k] += n[k];
 }
 
@@ -262,16 +283,17 @@ static void print_unit(const struct report *r, int unit, size_t *total)
 static void print_counts(const struct report *r)
 {
 	const struct units *u = r->s->c->units;
-	size_t total[3] = {0};
+	size_t total[COUNTED] = {0};
 
-	printf("%-8s %6s %6s %8s\n", "unit", "group", "person", "answers");
+	printf("%-8s %6s %6s %6s %8s\n", "unit", "group", "person", "sms", "answers");
 	for (size_t i = 0; i < u->n; i++) {
 		if (!is_reporting(u, (int)i))
 			print_unit(r, (int)i, total);
 	}
 	for (size_t i = 0; i < u->n_reporting; i++)
 		print_unit(r, u->order[i], total);
-	printf("%-8s %6zu %6zu %8zu\n", "total", total[0], total[1], total[2]);
+	printf("%-8s %6zu %6zu %6zu %8zu\n", "total", total[GROUP], total[PERSON], total[SMS],
+		total[ANSWERS]);
 }
 
 static void print_skipped(const struct report *r)
@@ -297,12 +319,13 @@ static void summary_json(const struct report *r)
 	for (size_t i = 0; i < r->s->c->units->n; i++) {
 		const size_t *n = r->counts[i];
 
-		if (n[0] + n[1] + n[2] == 0)
+		if (n[GROUP] + n[PERSON] + n[SMS] + n[ANSWERS] == 0)
 			continue;
 		json_object_set_new(units, unit_of(r, (int)i)->code,
-			json_pack("{s:I, s:I, s:I}", "group", (json_int_t)n[0], "person",
-				(json_int_t)n[1], "answers", (json_int_t)n[2]));
-		total += n[0] + n[1];
+			json_pack("{s:I, s:I, s:I, s:I}", "group", (json_int_t)n[GROUP], "person",
+				(json_int_t)n[PERSON], "sms", (json_int_t)n[SMS], "answers",
+				(json_int_t)n[ANSWERS]));
+		total += n[GROUP] + n[PERSON] + n[SMS];
 	}
 	for (size_t i = 0; i < r->n_skipped; i++) {
 		const char *name = reason_name(r->skipped[i].reason, r->skipped[i].is_cancelled);
@@ -590,6 +613,7 @@ int ctl_run_rehearse(const struct ctl_env *env, int argc, char **argv)
 	in.t = s.t;
 	in.plan = s.plan;
 	in.contacts = &s.contacts;
+	in.sms_available = s.sms_available;
 	if (rc == EXIT_OK)
 		rc = rehearse(env, &q, &s, &in, unit);
 	stage_fini(&s);

@@ -1,10 +1,22 @@
 /* notifier/ctl/stage.c: what preview and rehearse decide on. */
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/text.h"
 #include "notifier/ctl/offline.h"
 #include "notifier/ctl/stage.h"
+
+static int sign_texts(const struct ctl_env *env, struct stage *s)
+{
+	char *sign = ctl_sms_sign(env, &s->sms_available);
+	int rc = sign ? templates_set_sign(s->t, sign) : -ENOMEM;
+
+	if (rc == SW_EINVAL)
+		fputs("shouwang: sms.sign is written without brackets\n", stderr);
+	free(sign);
+	return rc == SW_EINVAL ? SW_ECONF : rc;
+}
 
 static int load_templates(
 	const struct ctl_env *env, const struct stage_files *files, struct stage *s)
@@ -17,6 +29,8 @@ static int load_templates(
 		return EXIT_INTERNAL;
 	problems_init(&p);
 	rc = templates_load(dir, s->c, &p, &s->t);
+	if (rc == 0)
+		rc = sign_texts(env, s);
 	if (rc < 0)
 		problems_print(&p, stderr);
 	problems_fini(&p);

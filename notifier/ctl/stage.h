@@ -11,6 +11,7 @@ struct stage {
 	struct plan *plan;
 	struct unit_facts *facts; /* one per unit, blank */
 	struct contacts contacts; /* none */
+	bool sms_available;       /* by the configuration; without one: yes */
 };
 
 struct stage_files {
