@@ -168,6 +168,11 @@ static void message_set(struct message *m, const char *f, const char *v)
 		FIELD("rt", rt),
 		FIELD("rev", rev),
 		FIELD("code", code),
+		FIELD("tpl", tpl),
+		FIELD("rcp", rcp),
+		FIELD("gw", gw),
+		FIELD("pid", pid),
+		FIELD("jp", jp),
 #undef FIELD
 	};
 	static const struct {
@@ -181,6 +186,16 @@ static void message_set(struct message *m, const char *f, const char *v)
 		{"done", offsetof(struct message, done_ms)},
 		{"ho", offsetof(struct message, handed_ms)},
 	};
+	static const struct {
+		const char *name;
+		size_t off;
+	} texts[] = {
+		{"text", offsetof(struct message, text)},
+		{"ment", offsetof(struct message, ment)},
+		{"pts", offsetof(struct message, pts)},
+		{"prm", offsetof(struct message, prm)},
+		{"tel", offsetof(struct message, tel)},
+	};
 
 	for (size_t i = 0; i < ARRAY_LEN(strings); i++)
 		if (!strcmp(f, strings[i].name))
@@ -191,18 +206,18 @@ static void message_set(struct message *m, const char *f, const char *v)
 
 			memcpy((char *)m + ints[i].off, &n, sizeof(n));
 		}
+	for (size_t i = 0; i < ARRAY_LEN(texts); i++)
+		if (!strcmp(f, texts[i].name)) {
+			char *s = text_dup(v);
+
+			memcpy((char *)m + texts[i].off, &s, sizeof(s));
+		}
 	if (!strcmp(f, "att"))
 		m->att = (int)int_field(v);
 	else if (!strcmp(f, "unk"))
 		m->unk = (int)int_field(v);
 	else if (!strcmp(f, "tries"))
 		m->tries = (int)int_field(v);
-	else if (!strcmp(f, "text"))
-		m->text = text_dup(v);
-	else if (!strcmp(f, "ment"))
-		m->ment = text_dup(v);
-	else if (!strcmp(f, "pts"))
-		m->pts = text_dup(v);
 	else if (f[0] == 'a' && f[1] >= '1' && f[1] <= '9' &&
 		 m->n_attempts < ARRAY_LEN(m->attempts)) {
 		m->attempts[m->n_attempts].n = (int)int_field(f + 1);
@@ -220,6 +235,14 @@ static int by_number(const void *a, const void *b)
 	return (x > y) - (x < y);
 }
 
+/* An absent text is an empty one. */
+static bool own(char **text)
+{
+	if (!*text)
+		*text = text_dup("");
+	return *text != NULL;
+}
+
 bool message_from(const struct redis_value *v, const char *mid, struct message *ret)
 {
 	*ret = (struct message){0};
@@ -231,13 +254,8 @@ bool message_from(const struct redis_value *v, const char *mid, struct message *
 			message_set(ret, v->items[i].str, v->items[i + 1].str);
 	/* A record with a long text is a hash table: its fields come in no order. */
 	qsort(ret->attempts, ret->n_attempts, sizeof(ret->attempts[0]), by_number);
-	if (!ret->text)
-		ret->text = text_dup("");
-	if (!ret->ment)
-		ret->ment = text_dup("");
-	if (!ret->pts)
-		ret->pts = text_dup("");
-	if (!ret->text || !ret->ment || !ret->pts) {
+	if (!own(&ret->text) || !own(&ret->ment) || !own(&ret->pts) || !own(&ret->prm) ||
+		!own(&ret->tel)) {
 		message_fini(ret);
 		return false;
 	}
@@ -249,5 +267,7 @@ void message_fini(struct message *m)
 	free(m->text);
 	free(m->ment);
 	free(m->pts);
+	free(m->prm);
+	free(m->tel);
 	*m = (struct message){0};
 }

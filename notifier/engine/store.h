@@ -32,6 +32,9 @@
 #define KEY_CONTACTS "sw:{r}:contacts"
 #define KEY_INDEX "sw:{r}:index"
 #define KEY_JOURNAL "sw:{r}:journal"
+/* ZSET of SMS that were accepted and wait for a receipt: since. HASH of mids: attempts only a journal knows of. */
+#define KEY_AWAIT "sw:{r}:await"
+#define KEY_TRIED "sw:{r}:tried"
 #define KEY_SPOOL_SEQ "sw:{r}:spool_seq"
 #define KEY_MESSAGE_PREFIX "sw:{r}:m:"
 #define KEY_FACT_PREFIX "sw:{r}:fact:"
@@ -74,13 +77,14 @@ struct message {
 	char rcp[33];            /* sms: first half of the number's index: what an export shows */
 	char gw[12], pid[64];    /* sms: gateway and provider id of the last attempt */
 	char *text, *ment, *pts; /* owned; never NULL after message_from() */
-	char *prm,
-		*tel; /* sms, owned: variables as JSON; base64 of the sealed number (aad "phone:v1:<to>") */
+	/* sms, owned, never NULL after message_from(): variables as JSON; base64 of the sealed number (aad "phone:v1:<to>") */
+	char *prm, *tel;
+	char jp[64]; /* sms: "<instance> <journal position before the record of the last attempt>" */
 	int64_t due_ms, nominal_ms, expires_ms, created_ms, done_ms, handed_ms;
 	int att, tries, unk; /* attempts, tries that count, unknown outcomes */
 	struct {
 		int n;
-		char text[80];            /* "<ms> <verdict> <class> <code>" */
+		char text[112];           /* "<ms> <verdict> <class> <code>", sms: " <gateway>" */
 	} attempts[MESSAGE_MAX_ATTEMPTS]; /* by n */
 	size_t n_attempts;
 };
