@@ -21,18 +21,27 @@
 #include "notifier/engine/engine.h"
 #include "notifier/engine/reload.h"
 #include "notifier/engine/scripts.h"
+#include "notifier/engine/sms.h"
 #include "notifier/engine/tally.h"
 #include "notifier/notifier.h"
 
 #define TOPIC_BOT_STATUS "sw/v1/status/bot/"
 
-enum { CLOSE_MS = 200, MAX_INSTANCES = 9 };
+enum {
+	CLOSE_MS = 200,
+	MAX_INSTANCES = 9,
+	STOP_REQUESTS_MS = 8000, /* for requests in flight */
+	STOP_STORE_MS = 500,     /* for calls of the store */
+	STOP_LOOK_MS = 50
+};
 
 struct notifier {
 	struct engine e;
 	struct clock clock;
 	struct ctlsock *ctl;
 	struct timer *stop_timer;
+	int64_t stop_limit_ms; /* monotonic */
+	bool gave_up_lease;
 	int exit_code;
 	char topic_status[TOPIC_MAX];
 };
@@ -264,13 +273,6 @@ out:
 	return rc;
 }
 
-static void on_stop_timeout(void *ctx)
-{
-	struct notifier *n = ctx;
-
-	loop_stop(n->e.loop);
-}
-
 static void on_fatal(void *ctx, int exit_code)
 {
 	struct notifier *n = ctx;
@@ -279,7 +281,30 @@ static void on_fatal(void *ctx, int exit_code)
 	loop_stop(n->e.loop);
 }
 
-/* Nothing new is started from here on; what is in flight gets a moment to be recorded. */
+/*
+ * Nothing new is started from here on; requests in flight get their time to end, and what is on its way to the store a moment.
+ * Only then the lease is given up: whoever takes it would settle what is still trying.
+ */
+static void stop_in_order(void *ctx)
+{
+	struct notifier *n = ctx;
+	struct engine *e = &n->e;
+
+	if (sms_inflight(e) && clock_mono_ms() < n->stop_limit_ms) {
+		timer_after(n->stop_timer, STOP_LOOK_MS);
+		return;
+	}
+	if (!n->gave_up_lease) {
+		n->gave_up_lease = true;
+		leader_stop(e);
+		timer_after(n->stop_timer, redis_pending(e->redis) || inbound_pending(e)
+						   ? STOP_STORE_MS
+						   : STOP_LOOK_MS);
+		return;
+	}
+	loop_stop(e->loop);
+}
+
 static void on_stop_signal(void *ctx, int signum)
 {
 	struct notifier *n = ctx;
@@ -287,11 +312,12 @@ static void on_stop_signal(void *ctx, int signum)
 	if (n->e.stopping)
 		return;
 	LOG_INFO("stopping", "signal=%d", signum);
-	leader_stop(&n->e);
 	n->e.stopping = true;
+	n->stop_limit_ms = clock_mono_ms() + STOP_REQUESTS_MS;
+	sms_halt(&n->e);
 	if (n->e.mqtt && mqtt_connected(n->e.mqtt))
 		publish_status(n, false);
-	timer_after(n->stop_timer, redis_pending(n->e.redis) || inbound_pending(&n->e) ? 500 : 50);
+	stop_in_order(n);
 }
 
 static void on_reload_signal(void *ctx, int signum)
@@ -318,6 +344,7 @@ static void before_metrics(void *ctx)
 	metrics_set(
 		n->e.metrics, "shouwang_handed_over", NULL, (double)scheduler_handed_over(&n->e));
 	metrics_set(n->e.metrics, "shouwang_inbound_waiting", NULL, (double)inbound_pending(&n->e));
+	metrics_set(n->e.metrics, "shouwang_sms_inflight", NULL, (double)sms_inflight(&n->e));
 }
 
 static int64_t log_now(void *ctx)
@@ -346,11 +373,36 @@ static int open_local(struct notifier *n)
 	return rc;
 }
 
+/* A gateway has room, or rests, or is back. */
+static void on_gateways(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	sms_on_change(&n->e);
+}
+
+static int create_sms(struct notifier *n)
+{
+	struct engine *e = &n->e;
+	struct sw_err err = {0};
+	int rc = gateways_create(e->loop, e->conf, e->metrics, &e->gateways, &err);
+
+	if (rc < 0) {
+		(void)fprintf(
+			stderr, "shouwang-notifier: %s\n", err.text[0] ? err.text : err_name(rc));
+		return rc;
+	}
+	gateways_on_change(e->gateways, on_gateways, n);
+	return sms_create(e);
+}
+
 static int create_parts(struct notifier *n)
 {
 	struct engine *e = &n->e;
 	int rc = metrics_create(&e->metrics);
 
+	if (rc == 0)
+		rc = create_sms(n);
 	if (rc == 0)
 		rc = simclock_create(e);
 	if (rc == 0)
@@ -366,7 +418,7 @@ static int create_parts(struct notifier *n)
 	if (rc == 0)
 		rc = leader_start(e);
 	if (rc == 0)
-		rc = timer_new(e->loop, on_stop_timeout, n, &n->stop_timer);
+		rc = timer_new(e->loop, stop_in_order, n, &n->stop_timer);
 	return rc;
 }
 
@@ -441,6 +493,8 @@ void notifier_destroy(struct notifier *n)
 		wait_destroy(e);
 		reload_destroy(e);
 		audit_stop(e); /* its writing may end when the store is closed already */
+		if (e->gateways)
+			gateways_destroy(e->gateways); /* what ends now goes into the journal */
 		if (n->ctl)
 			ctlsock_close(n->ctl);
 		if (e->mqtt)
@@ -460,6 +514,7 @@ void notifier_destroy(struct notifier *n)
 			timer_destroy(n->stop_timer);
 		}
 		inbound_destroy(e);
+		sms_destroy(e);
 		scheduler_stop(e);
 		simclock_destroy(e);
 		tally_destroy(e);

@@ -13,9 +13,11 @@
 #include "notifier/engine/control.h"
 #include "notifier/engine/each.h"
 #include "notifier/engine/simclock.h"
+#include "notifier/engine/sms.h"
 
-static const char *const states[] = {"queued", "handed_over", "accepted", "unknown", "parked",
-	"dead", "cancelled", "expired", "suppressed"};
+static const char *const states[] = {"queued", "handed_over", "trying", "accepted", "delivered",
+	"undelivered", "no_receipt", "unknown", "parked", "dead", "cancelled", "expired",
+	"suppressed"};
 
 static size_t state_index(const char *st)
 {
@@ -294,13 +296,17 @@ static json_t *attempts_json(const struct message *m)
 	json_t *list = json_array();
 
 	for (size_t i = 0; i < m->n_attempts; i++) {
-		char verdict[24] = "", class[16] = "", code[48] = "";
+		char verdict[24] = "", class[16] = "", code[48] = "", gateway[16] = "";
 		long long at = 0;
+		json_t *j;
 
-		(void)sscanf(m->attempts[i].text, "%lld %23s %15s %47s", &at, verdict, class, code);
-		json_array_append_new(list, json_pack("{s:i, s:I, s:s, s:s}", "n", m->attempts[i].n,
-						    "at", (json_int_t)at, "verdict", verdict,
-						    "code", strcmp(code, "-") ? code : ""));
+		(void)sscanf(m->attempts[i].text, "%lld %23s %15s %47s %15s", &at, verdict, class,
+			code, gateway);
+		j = json_pack("{s:i, s:I, s:s, s:s}", "n", m->attempts[i].n, "at", (json_int_t)at,
+			"verdict", verdict, "code", strcmp(code, "-") ? code : "");
+		if (gateway[0])
+			json_object_set_new(j, "gateway", json_string(gateway));
+		json_array_append_new(list, j);
 	}
 	return list;
 }
@@ -314,6 +320,8 @@ json_t *control_export_json(const struct engine *e, const struct message *m)
 	id_hmac_sha256(e->data_key.bytes, sizeof(e->data_key.bytes), m->to, strlen(m->to), mac);
 	id_hex(mac, sizeof(mac), recipient);
 	recipient[32] = '\0';
+	if (!strcmp(m->ch, "sms"))
+		memcpy(recipient, m->rcp, sizeof(m->rcp)); /* of the number */
 	return json_pack("{s:s, s:s, s:s, s:s, s:s, s:s, s:s, s:I, s:o}", "mid", m->mid, "job",
 		m->job, "unit", m->unit, "channel", m->ch, "class", m->class, "recipient",
 		recipient, "state", m->st, "due", (json_int_t)m->due_ms, "attempts",
@@ -339,7 +347,7 @@ struct recount {
 	size_t n[ARRAY_LEN(states) + 1], total;
 	size_t wrong;
 	size_t pending;
-	int64_t cards[5]; /* mids, due, outbox, unknown, park */
+	int64_t cards[6]; /* mids, due, outbox, unknown, park, trying */
 	int rc;
 	bool again; /* the second count: the first may have seen things on their way */
 };
@@ -362,6 +370,13 @@ static void wrong(struct recount *r, const char *fmt, ...)
 	ctl_line(r->call->req, "%s", text);
 }
 
+/* States only somebody's "accepted", or a receipt, leads to. */
+static bool is_taken(const char *st)
+{
+	return !strcmp(st, "accepted") || !strcmp(st, "delivered") || !strcmp(st, "undelivered") ||
+	       !strcmp(st, "no_receipt");
+}
+
 static void recount_one(void *ctx, const struct message *m)
 {
 	struct recount *r = ctx;
@@ -372,14 +387,15 @@ static void recount_one(void *ctx, const struct message *m)
 	r->n[st]++;
 	for (size_t i = 0; i < m->n_attempts; i++)
 		accepted = accepted || strstr(m->attempts[i].text, " accepted ");
-	if (st == ARRAY_LEN(states) || (!strcmp(m->st, "accepted") && !accepted) ||
+	if (st == ARRAY_LEN(states) || (is_taken(m->st) && !accepted) ||
 		(!strcmp(m->st, "dead") && accepted))
 		wrong(r, "%s: state %s does not fit its attempts", m->mid, m->st);
 }
 
 static void recount_end(struct recount *r)
 {
-	static const char *const sets[] = {NULL, "queued", "handed_over", "unknown", "parked"};
+	static const char *const sets[] = {
+		NULL, "queued", "handed_over", "unknown", "parked", "trying"};
 	struct control_call *call = r->call;
 
 	if (--r->pending)
@@ -429,7 +445,8 @@ static void on_card(void *ctx, int rc, const struct redis_value *v)
 
 static void recount_scanned(void *ctx, int rc)
 {
-	static const char *const keys[] = {KEY_MIDS, KEY_DUE, KEY_OUTBOX, KEY_UNKNOWN, KEY_PARK};
+	static const char *const keys[] = {
+		KEY_MIDS, KEY_DUE, KEY_OUTBOX, KEY_UNKNOWN, KEY_PARK, KEY_TRYING};
 	struct recount *r = ctx;
 
 	r->rc = rc;

@@ -10,9 +10,11 @@
 #include <string.h>
 
 #include "core/base/log.h"
+#include "core/base/mask.h"
 #include "core/base/text.h"
 #include "core/wire/topic.h"
 #include "notifier/engine/engine.h"
+#include "notifier/engine/sms.h"
 
 const char *dispatch_route(const struct engine *e, const char *channel, const char *unit)
 {
@@ -25,15 +27,43 @@ const char *dispatch_route(const struct engine *e, const char *channel, const ch
 	return "";
 }
 
+/* NAME, an entry of the allow-list, is a number in any way of writing: is it this message's? */
+static bool is_number_of(const struct engine *e, const char *name, const struct message *m)
+{
+	char phone[16], index[65];
+
+	if (!m->rcp[0] || phone_normalise(name, phone) != PHONE_MOBILE)
+		return false;
+	seal_index(&e->data_key, phone, index);
+	return !strncmp(index, m->rcp, sizeof(m->rcp) - 1);
+}
+
+static bool is_sms(const struct message *m)
+{
+	return !strcmp(m->ch, "sms");
+}
+
+/* The user id of the contact a message goes to, "" when there is none. */
+static const char *userid_of(const struct engine *e, const struct message *m)
+{
+	int i = is_sms(m) ? world_contact_by_id(&e->world, m->to) : -1;
+
+	return i >= 0 ? e->world.contacts.items[i].userid : m->uid;
+}
+
 bool dispatch_allowed(const struct engine *e, const struct message *m)
 {
+	const char *uid = userid_of(e, m);
+
 	if (e->live || !conf_bool(e->conf, "trial.enabled"))
 		return true;
 	for (size_t i = 0; i < conf_count(e->conf, "trial.allow"); i++) {
 		const char *name = conf_str_at(e->conf, "trial.allow", i);
 
-		if (!strcmp(name, m->unit) || !strcmp(name, m->route) ||
-			(m->uid[0] && !strcmp(name, m->uid)))
+		if ((m->unit[0] && !strcmp(name, m->unit)) ||
+			(!is_sms(m) && !strcmp(name, m->route)) ||
+			(name[0] && !strcmp(name, uid)) ||
+			(is_sms(m) && (!strcmp(name, m->to) || is_number_of(e, name, m))))
 			return true;
 	}
 	return false;
@@ -228,13 +258,42 @@ out:
 	free(op);
 }
 
+int dispatch_record(struct engine *e, const struct verdict_call *v, redis_cb cb, void *ctx)
+{
+	char key[STORE_KEY];
+	const char *const keys[] = {store_key(key, KEY_MESSAGE_PREFIX, v->mid), KEY_OUTBOX, KEY_DUE,
+		KEY_PARK, KEY_UNKNOWN, KEY_DEAD, KEY_AUDIT, KEY_TRYING, KEY_AWAIT, KEY_JOURNAL};
+	int64_t now = engine_now_ms(e);
+	struct args a;
+	int rc;
+
+	args_init(&a);
+	args_add(&a, v->mid);
+	args_addi(&a, v->attempt);
+	args_addi(&a, now);
+	args_add(&a, wire_verdict_name(v->verdict));
+	args_add(&a, v->class[0] ? v->class : "-");
+	args_add(&a, v->code[0] ? v->code : "-");
+	args_addi(&a, v->retry_after_ms);
+	args_addi(&a, ENGINE_MAX_TRIES);
+	args_add(&a, v->audit);
+	/* The policy ends an unknown outcome ENGINE_UNKNOWN_WAIT_MS after its score. */
+	args_addi(&a, v->gateway[0] ? sms_unknown_score(e) : now);
+	args_add(&a, v->gateway);
+	args_add(&a, v->provider_id);
+	args_add(&a, v->instance);
+	args_addf(&a, "%" PRIu64, v->position);
+	rc = store_eval(e->redis, "verdict", cb, ctx, keys, ARRAY_LEN(keys), &a);
+	args_fini(&a);
+	return rc;
+}
+
 void dispatch_on_verdict(struct engine *e, const char *payload, size_t len)
 {
 	struct verdict_op *op = calloc(1, sizeof(*op));
 	struct sw_err err = {0};
-	char key[STORE_KEY], *audit = NULL;
-	const char *keys[] = {key, KEY_OUTBOX, KEY_DUE, KEY_PARK, KEY_UNKNOWN, KEY_DEAD, KEY_AUDIT};
-	struct args a;
+	struct verdict_call call;
+	char *audit = NULL;
 
 	if (!op || wire_verdict_decode(payload, len, &op->v, &err) < 0) {
 		LOG_WARN("verdict_unreadable", "err=%s", err.text);
@@ -246,23 +305,21 @@ void dispatch_on_verdict(struct engine *e, const char *payload, size_t len)
 		free(op); /* the bot keeps it until we acknowledge */
 		return;
 	}
-	store_key(key, KEY_MESSAGE_PREFIX, op->v.mid);
 	audit = engine_audit_json(e, "verdict",
 		json_pack("{s:s, s:i, s:s, s:s, s:s, s:s}", "mid", op->v.mid, "attempt",
 			op->v.attempt, "verdict", wire_verdict_name(op->v.verdict), "class",
 			op->v.class, "code", op->v.code, "text", op->v.text));
-	args_init(&a);
-	args_add(&a, op->v.mid);
-	args_addi(&a, op->v.attempt);
-	args_addi(&a, engine_now_ms(e));
-	args_add(&a, wire_verdict_name(op->v.verdict));
-	args_add(&a, op->v.class[0] ? op->v.class : "-");
-	args_add(&a, op->v.code[0] ? op->v.code : "-");
-	args_addi(&a, op->v.retry_after_ms);
-	args_addi(&a, ENGINE_MAX_TRIES);
-	args_add(&a, audit ? audit : "");
-	if (store_eval(e->redis, "verdict", on_recorded, op, keys, 7, &a) < 0)
+	call = (struct verdict_call){.mid = op->v.mid,
+		.attempt = op->v.attempt,
+		.verdict = op->v.verdict,
+		.class = op->v.class,
+		.code = op->v.code,
+		.retry_after_ms = op->v.retry_after_ms,
+		.gateway = "",
+		.provider_id = "",
+		.instance = "",
+		.audit = audit};
+	if (dispatch_record(e, &call, on_recorded, op) < 0)
 		free(op);
-	args_fini(&a);
 	free(audit);
 }

@@ -89,6 +89,7 @@ struct engine {
 	int64_t outbox_from_ms; /* real: what was published before has to be published again */
 	uint64_t activity; /* rises with all that happens: the simulated clock waits for quiet */
 	struct timer *lease_timer;
+	int64_t lease_until_ms; /* monotonic: nothing may start later than this */
 	struct scheduler *scheduler;
 	struct inbound *inbound;
 	struct simclock *simclock;
@@ -116,6 +117,8 @@ struct engine {
 
 int64_t engine_now_ms(const struct engine *e);
 bool engine_simulated(const struct engine *e);
+/* May a request begin at this very moment: our lease is not past, and nobody said pause? */
+bool engine_may_send(const struct engine *e);
 /* May the notifier work right now: leader, store loaded and reachable? */
 bool engine_ready(const struct engine *e);
 /* Nothing in progress holds on to units or facts by their place. */
@@ -139,6 +142,9 @@ void leader_reload(struct engine *e);
 
 /* load.c: reads roster, facts, flags, clock from the store; DONE(rc) on a later turn */
 void load_all(struct engine *e, void (*done)(struct engine *e, int rc));
+
+/* The journal position of this moment that a script may write: what lies before it is in the store, or will be found. */
+uint64_t scheduler_journal_position(const struct engine *e);
 
 /* recover.c: after a load, attempts the journals know and the store does not; may put sending on hold */
 void recover_start(struct engine *e, void (*done)(struct engine *e, int rc));
@@ -174,6 +180,20 @@ void dispatch_on_verdict(struct engine *e, const char *payload, size_t len);
 /* Destination of a recipient: channel robot -> the group's robot name, app -> the first application; "" = none. */
 const char *dispatch_route(const struct engine *e, const char *channel, const char *unit);
 bool dispatch_allowed(const struct engine *e, const struct message *m); /* trial allow-list */
+/* How the verdict script is called, for one attempt by whatever channel. */
+struct verdict_call {
+	const char *mid;
+	int attempt;
+	enum wire_verdict_word verdict;
+	const char *class, *code;
+	int64_t retry_after_ms;
+	const char *gateway, *provider_id; /* "": not by SMS */
+	const char *instance;              /* "": no journal position goes along */
+	uint64_t position;
+	const char *audit;
+};
+int dispatch_record(
+	struct engine *e, const struct verdict_call *v, redis_cb cb, void *ctx) SW_MUST_CHECK;
 void dispatch_park(struct engine *e, const char *channel, const char *route, int64_t until_ms);
 int64_t dispatch_parked_until(const struct engine *e, const char *channel, const char *route);
 void dispatch_ack(struct engine *e, const char *id);

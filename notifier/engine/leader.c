@@ -12,10 +12,16 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "notifier/engine/engine.h"
+#include "notifier/engine/sms.h"
 
 static const char *const lease_keys[] = {KEY_LEASE};
 
 static void ask(void *ctx);
+
+struct asked {
+	struct engine *e;
+	int64_t at_ms; /* monotonic: the lease counts from when it was asked for */
+};
 
 static void synced(struct engine *e, int rc)
 {
@@ -31,25 +37,37 @@ static void synced(struct engine *e, int rc)
 	audit_kick(e);
 }
 
+static bool goes_on(const struct engine *e, int rc)
+{
+	return rc >= 0 && e->leader && !e->stopping;
+}
+
+static void sms_recovered(struct engine *e, int rc)
+{
+	if (goes_on(e, rc))
+		scheduler_sync_points(e, synced);
+}
+
+/* What the journals know beyond the store is in the store now, among it SMS that are trying. */
 static void recovered(struct engine *e, int rc)
 {
-	if (rc < 0 || !e->leader || e->stopping)
-		return;
-	scheduler_sync_points(e, synced);
+	if (goes_on(e, rc))
+		sms_recover(e, sms_recovered);
 }
 
 static void loaded(struct engine *e, int rc)
 {
-	if (rc < 0 || !e->leader || e->stopping)
-		return;
-	recover_start(e, recovered);
+	if (goes_on(e, rc))
+		recover_start(e, recovered);
 }
 
 static void on_lease(void *ctx, int rc, const struct redis_value *v)
 {
-	struct engine *e = ctx;
+	struct asked asked = *(struct asked *)ctx;
+	struct engine *e = asked.e;
 	bool mine, fresh;
 
+	free(ctx);
 	if (e->stopping)
 		return;
 	timer_after(e->lease_timer, ENGINE_RENEW_MS);
@@ -75,6 +93,7 @@ static void on_lease(void *ctx, int rc, const struct redis_value *v)
 	}
 	(void)snprintf(e->fence, sizeof(e->fence), "%lld", (long long)v->items[1].integer);
 	e->leader = true;
+	e->lease_until_ms = asked.at_ms + ENGINE_LEASE_MS;
 	if (fresh) {
 		LOG_INFO("lease_taken", "fence=%s", e->fence);
 		metrics_set(e->metrics, "shouwang_lease_held", NULL, 1);
@@ -87,6 +106,7 @@ static void on_lease(void *ctx, int rc, const struct redis_value *v)
 static void ask(void *ctx)
 {
 	struct engine *e = ctx;
+	struct asked *asked;
 	struct args a;
 
 	if (e->stopping)
@@ -94,12 +114,18 @@ static void ask(void *ctx)
 	timer_after(e->lease_timer, ENGINE_RENEW_MS);
 	if (!redis_ready(e->redis))
 		return;
+	asked = calloc(1, sizeof(*asked));
+	if (!asked)
+		return; /* asked again with the timer */
+	*asked = (struct asked){.e = e, .at_ms = clock_mono_ms()};
 	args_init(&a);
 	args_add(&a, e->instance);
 	args_addi(&a, ENGINE_LEASE_MS);
 	args_add(&a, e->leader ? "1" : "0");
-	if (store_eval(e->redis, "lease", on_lease, e, lease_keys, 1, &a) < 0)
+	if (store_eval(e->redis, "lease", on_lease, asked, lease_keys, 1, &a) < 0) {
 		LOG_WARN("lease_not_asked", "redis=%s", "away");
+		free(asked);
+	}
 	args_fini(&a);
 }
 

@@ -1,10 +1,12 @@
 /*
  * notifier/engine/recover.c: Redis stands behind the journal.
  *
- * Every handover is journalled before the store learns of it, and the store keeps the position it has seen. After
- * a load, the records behind that position are attempts a lost tail or an old backup has forgotten. Up to 100 go
- * back into the outbox with their attempt number: the bot answers a repeat with the verdict it has. More, a journal
- * the store names and the folder lacks, or no position beside a journal that has records: sending is on hold.
+ * Every handover (H) is journalled before the store learns of it, every SMS (T) after it; the store keeps the position it
+ * has seen. After a load, the records behind that position are attempts a lost tail or an old backup has forgotten. Up to
+ * 100 of a kind are reconciled: a handover goes back into the outbox with its attempt number (the bot answers a repeat with the
+ * verdict it has), an SMS is trying again and settled by what else its journal says. More, a journal the store names and the
+ * folder lacks, or no position beside a journal that has records: sending is on hold. SMS are reconciled even then, since
+ * that never sends anything. Records of other kinds belong to others.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -18,12 +20,16 @@
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "notifier/engine/engine.h"
+#include "notifier/engine/sms.h"
 
 enum { RECONCILE_MAX = 100, ATTEMPTS_MAX = 1000 };
 
 struct attempt {
 	id_str mid;
 	int n;
+	char kind; /* of its last record: 'H', or 'T' 'A' 'R' 'F' 'N' 'U' */
+	char gateway[12];
+	char place[64]; /* "<instance> <position before it>" */
 };
 
 struct recover {
@@ -32,6 +38,8 @@ struct recover {
 	struct attempt attempts[ATTEMPTS_MAX];
 	size_t n;
 	bool too_many;
+	size_t oldest;  /* the next to be forgotten once there are too many */
+	char place[64]; /* where the reading of this journal began */
 	size_t records; /* in the file that is read */
 	size_t pending;
 	int rc;
@@ -48,35 +56,44 @@ static void recover_end(struct recover *r)
 	free(r);
 }
 
+static struct attempt *find(struct recover *r, const char *mid)
+{
+	for (size_t i = 0; i < r->n; i++)
+		if (!strcmp(r->attempts[i].mid, mid))
+			return &r->attempts[i];
+	return NULL;
+}
+
 static int on_record(void *ctx, const struct journal_record *rec)
 {
 	struct recover *r = ctx;
-	struct attempt a = {0};
-	const char *blank = strchr(rec->payload, ' ');
-	int64_t n;
+	struct attempt a = {.kind = rec->kind}, *known;
 
-	if (!blank || blank - rec->payload != ID_HEX || num_parse(blank + 1, 1, 1000000, &n) < 0)
+	if (!strchr("HXTARFNU", rec->kind) ||
+		sscanf(rec->payload, "%32s %d %11s", a.mid, &a.n, a.gateway) < 2 ||
+		strlen(a.mid) != ID_HEX || a.n < 1)
 		return 0;
-	memcpy(a.mid, rec->payload, ID_HEX);
-	a.n = (int)n;
 	r->records++;
+	known = find(r, a.mid);
 	if (rec->kind == 'X') { /* that attempt never was */
-		for (size_t i = 0; i < r->n; i++)
-			if (!strcmp(r->attempts[i].mid, a.mid) && r->attempts[i].n == a.n)
-				r->attempts[i] = r->attempts[--r->n];
+		if (known && known->n == a.n)
+			*known = r->attempts[--r->n];
 		return 0;
 	}
-	if (rec->kind != 'H')
-		return 0;
-	for (size_t i = 0; i < r->n; i++)
-		if (!strcmp(r->attempts[i].mid, a.mid)) {
-			r->attempts[i].n = a.n > r->attempts[i].n ? a.n : r->attempts[i].n;
-			return 0;
-		}
-	if (r->n == ATTEMPTS_MAX)
-		r->too_many = true;
-	else
+	if (rec->kind != 'H' && rec->kind != 'T') {
+		if (known && known->n == a.n)
+			known->kind = a.kind;
+		return 0; /* the outcome of an attempt the store knows */
+	}
+	memcpy(a.place, r->place, sizeof(a.place));
+	if (known)
+		*known = a.n > known->n ? a : *known;
+	else if (r->n < ATTEMPTS_MAX)
 		r->attempts[r->n++] = a;
+	else { /* the latest are the ones that may be planned anew */
+		r->too_many = true;
+		r->attempts[r->oldest++ % ATTEMPTS_MAX] = a;
+	}
 	return 0;
 }
 
@@ -105,6 +122,7 @@ static void read_one(struct recover *r, const char *instance, const char *pos)
 	r->records = 0;
 	if (pos && num_parse(pos, 0, INT64_MAX, &from) < 0)
 		from = 0;
+	(void)snprintf(r->place, sizeof(r->place), "%s %" PRId64, instance, from);
 	if (pos && !file_exists(path))
 		hold(r, "a journal the store names is missing");
 	else if (journal_read(path, (uint64_t)from, on_record, r, &err) < 0) {
@@ -130,15 +148,19 @@ static void rehand(struct recover *r, const struct attempt *at)
 {
 	char key[STORE_KEY];
 	const char *const keys[] = {KEY_LEASE, store_key(key, KEY_MESSAGE_PREFIX, at->mid), KEY_DUE,
-		KEY_OUTBOX, KEY_UNKNOWN, KEY_PARK};
+		KEY_OUTBOX, KEY_UNKNOWN, KEY_PARK, KEY_TRYING, KEY_TRIED};
 	struct args a;
 
 	args_init(&a);
 	args_add(&a, r->e->fence);
 	args_add(&a, at->mid);
 	args_addi(&a, at->n);
+	args_addi(&a, engine_now_ms(r->e));
+	args_addf(&a, "%c", at->kind);
+	args_add(&a, at->gateway);
+	args_add(&a, at->place);
 	r->pending++;
-	if (store_eval(r->e->redis, "rehand", on_rehanded, r, keys, 6, &a) < 0) {
+	if (store_eval(r->e->redis, "rehand", on_rehanded, r, keys, ARRAY_LEN(keys), &a) < 0) {
 		r->rc = SW_EAWAY;
 		r->pending--;
 	}
@@ -166,6 +188,7 @@ static void on_positions(void *ctx, int rc, const struct redis_value *v)
 {
 	struct recover *r = ctx;
 	struct engine *e = r->e;
+	size_t handovers = 0;
 	DIR *d;
 
 	if (store_failed(rc, v, "journal_positions")) {
@@ -189,16 +212,17 @@ static void on_positions(void *ctx, int rc, const struct redis_value *v)
 	}
 	if (d)
 		(void)closedir(d);
-	if (r->too_many || r->n > RECONCILE_MAX)
+	for (size_t i = 0; i < r->n; i++)
+		handovers += r->attempts[i].kind == 'H';
+	if (r->too_many || handovers > RECONCILE_MAX || r->n - handovers > RECONCILE_MAX)
 		hold(r, "the store has forgotten more than 100 attempts");
-	if (r->hold[0]) {
+	if (r->hold[0])
 		set_hold(r);
-	} else if (!e->hold[0]) {
-		if (r->n)
-			LOG_WARN("store_behind_journal", "n=%zu", r->n);
-		for (size_t i = 0; i < r->n; i++)
+	else if (r->n && !e->hold[0])
+		LOG_WARN("store_behind_journal", "n=%zu", r->n);
+	for (size_t i = 0; i < r->n; i++)
+		if (r->attempts[i].kind != 'H' || !e->hold[0])
 			rehand(r, &r->attempts[i]);
-	}
 	recover_end(r);
 }
 

@@ -14,6 +14,7 @@
 #include "core/base/mask.h"
 #include "core/base/text.h"
 #include "notifier/engine/scheduler_internal.h"
+#include "notifier/engine/sms.h"
 
 struct fetch {
 	struct engine *e;
@@ -59,7 +60,7 @@ static void fetch(
 	}
 }
 
-static void finish(struct engine *e, const struct message *m, const char *state, const char *why,
+void schedule_finish(struct engine *e, const struct message *m, const char *state, const char *why,
 	int64_t due_ms)
 {
 	char key[STORE_KEY];
@@ -94,6 +95,7 @@ struct handover {
 
 static void handover_free(struct handover *h)
 {
+	h->e->scheduler->handing--;
 	message_fini(&h->m);
 	free(h);
 }
@@ -178,6 +180,8 @@ static void hand_over(struct engine *e, struct message *m)
 
 	if (!h)
 		return;
+	if (e->scheduler->handing++ == 0)
+		e->scheduler->handing_from = journal_position(e->journal);
 	h->e = e;
 	h->m = *m;
 	*m = (struct message){0}; /* moved */
@@ -232,7 +236,7 @@ static bool still_right(struct engine *e, const struct message *m)
 
 	in.last_group_ms = NULL; /* the cap counted this very message when it was planned */
 	if (n == 0 || plan_decide(&in, points, n, &d, &err) < 0) {
-		finish(e, m, "cancelled",
+		schedule_finish(e, m, "cancelled",
 			n ? "the plan cannot be computed" : "not in the plan any more", 0);
 		return false;
 	}
@@ -242,7 +246,7 @@ static bool still_right(struct engine *e, const struct message *m)
 			now = &d.messages[i];
 	same = now && !strcmp(now->text, m->text);
 	if (!now) {
-		finish(e, m, "cancelled", "the condition does not hold any more", 0);
+		schedule_finish(e, m, "cancelled", "the condition does not hold any more", 0);
 	} else if (!same) {
 		next_revision(m->rev, revision);
 		schedule_message(e, &d, now, revision, m->mid, engine_now_ms(e));
@@ -254,37 +258,42 @@ static bool still_right(struct engine *e, const struct message *m)
 static void on_due(struct engine *e, struct message *m)
 {
 	int64_t now = engine_now_ms(e), parked;
+	bool is_sms = !strcmp(m->ch, "sms");
 
 	if (strcmp(m->st, "queued"))
 		return;
 	if (m->expires_ms && now > m->expires_ms) {
-		finish(e, m, "expired", "its time is over", 0);
+		schedule_finish(e, m, "expired", "its time is over", 0);
 		return;
 	}
-	if (!m->route[0]) {
-		finish(e, m, "suppressed", "no channel to this recipient is configured", 0);
+	if (is_sms ? !gateways_any(e->gateways) : !m->route[0]) {
+		schedule_finish(
+			e, m, "suppressed", "no channel to this recipient is configured", 0);
 		return;
 	}
 	if (!dispatch_allowed(e, m)) {
-		finish(e, m, "suppressed", "trial: not on the allow-list", 0);
+		schedule_finish(e, m, "suppressed", "trial: not on the allow-list", 0);
 		return;
 	}
 	if (scan_personal(m->text, false) != SCAN_CLEAN) {
 		/* Whatever a template or a person put there: it does not leave the house. */
 		LOG_ERROR("personal_data_stopped", "mid=%s", m->mid);
-		finish(e, m, "suppressed", "personal data in the text", 0);
+		schedule_finish(e, m, "suppressed", "personal data in the text", 0);
 		return;
 	}
-	parked = dispatch_parked_until(e, m->ch, m->route);
+	parked = is_sms ? 0 : dispatch_parked_until(e, m->ch, m->route);
 	if (parked > now) {
 		/* One after the other, as they were due. */
-		finish(e, m, "queued", "route parked", parked + e->scheduler->parked++);
+		schedule_finish(e, m, "queued", "route parked", parked + e->scheduler->parked++);
 		return;
 	}
 	/* After an unknown outcome the copy must be the same text; until then it must be today's truth. */
 	if (!strcmp(m->kind, "rm") && m->unk == 0 && !still_right(e, m))
 		return;
-	hand_over(e, m);
+	if (is_sms)
+		sms_send(e, m);
+	else
+		hand_over(e, m);
 }
 
 /* An outcome stayed unknown for unknown_wait: one resend of what must arrive, then a person has to look. */
@@ -294,9 +303,10 @@ static void on_unknown(struct engine *e, struct message *m)
 		return;
 	if (!strcmp(m->class, "must_arrive") && m->unk < 2 &&
 		(!m->expires_ms || engine_now_ms(e) <= m->expires_ms))
-		finish(e, m, "queued", "resend after an unknown outcome", engine_now_ms(e));
+		schedule_finish(
+			e, m, "queued", "resend after an unknown outcome", engine_now_ms(e));
 	else
-		finish(e, m, "parked", "outcome unknown: to be looked at", 0);
+		schedule_finish(e, m, "parked", "outcome unknown: to be looked at", 0);
 }
 
 static void on_outbox(struct engine *e, struct message *m)
@@ -309,6 +319,32 @@ static void on_outbox(struct engine *e, struct message *m)
 	e->scheduler->did = true;
 	e->activity++;
 	score_outbox(e, m->mid, dispatch_republish_ms(e));
+}
+
+uint64_t scheduler_journal_position(const struct engine *e)
+{
+	/* A handover is journalled before the store knows of it; an SMS is `trying` in the store before its record. */
+	return e->scheduler->handing ? e->scheduler->handing_from : journal_position(e->journal);
+}
+
+void schedule_no_receipt(struct engine *e, const char *mid)
+{
+	char key[STORE_KEY];
+	const char *const keys[] = {
+		KEY_LEASE, store_key(key, KEY_MESSAGE_PREFIX, mid), KEY_AWAIT, KEY_AUDIT};
+	char *audit = engine_audit_json(e, "message_state",
+		json_pack("{s:s, s:s, s:s}", "mid", mid, "state", "no_receipt", "why",
+			"no receipt within three days"));
+	struct args a;
+
+	args_init(&a);
+	args_add(&a, e->fence);
+	args_addi(&a, engine_now_ms(e));
+	args_add(&a, mid);
+	args_add(&a, audit);
+	schedule_call(e, "no_receipt", schedule_changed, e, keys, ARRAY_LEN(keys), &a);
+	args_fini(&a);
+	free(audit);
 }
 
 void schedule_due(struct engine *e, const char *mid)

@@ -9,8 +9,9 @@
 
 #include "core/base/log.h"
 #include "notifier/engine/scheduler_internal.h"
+#include "notifier/engine/sms.h"
 
-enum { FAILED_AGAIN_MS = 1000 };
+enum { FAILED_AGAIN_MS = 1000, RECEIPT_AWAIT_MS = 72 * 3600 * 1000 };
 
 static void round_start(struct engine *e);
 
@@ -30,8 +31,8 @@ static void round_end(struct engine *e)
 	}
 	if (s->failed)
 		timer_after(s->real, FAILED_AGAIN_MS);
-	if (s->next_ms != INT64_MAX)
-		timer_at(s->wall, s->next_ms);
+	if (scheduler_next_ms(e) != INT64_MAX)
+		timer_at(s->wall, scheduler_next_ms(e));
 	simclock_check(e);
 }
 
@@ -80,7 +81,7 @@ static void on_poll(void *ctx, int rc, const struct redis_value *v)
 		engine_fenced(e);
 		goto out;
 	}
-	if (store_failed(rc, v, "poll") || v->type != REDIS_ARRAY || v->n != 7) {
+	if (store_failed(rc, v, "poll") || v->type != REDIS_ARRAY || v->n != 9) {
 		s->failed = true;
 		goto out;
 	}
@@ -95,6 +96,9 @@ static void on_poll(void *ctx, int rc, const struct redis_value *v)
 		schedule_outbox(e, v->items[3].items[i].str);
 	for (size_t i = 0; i < v->items[4].n; i++)
 		schedule_unknown(e, v->items[4].items[i].str);
+	s->sms_waiting = (size_t)v->items[7].integer;
+	for (size_t i = 0; i < v->items[8].n; i++)
+		schedule_no_receipt(e, v->items[8].items[i].str);
 out:
 	schedule_call_done(e);
 }
@@ -111,7 +115,7 @@ static void on_outbox_len(void *ctx, int rc, const struct redis_value *v)
 static void round_start(struct engine *e)
 {
 	static const char *const keys[] = {
-		KEY_LEASE, KEY_POINTS, KEY_DUE, KEY_OUTBOX, KEY_UNKNOWN, KEY_CTL};
+		KEY_LEASE, KEY_POINTS, KEY_DUE, KEY_OUTBOX, KEY_UNKNOWN, KEY_CTL, KEY_AWAIT};
 	struct scheduler *s = e->scheduler;
 	struct args a;
 
@@ -127,12 +131,15 @@ static void round_start(struct engine *e)
 	args_addi(&a, ENGINE_POLL_LIMIT);
 	args_addi(&a, ENGINE_POINTS_LIMIT);
 	args_addi(&a, ENGINE_UNKNOWN_WAIT_MS);
+	args_addi(&a, (int64_t)sms_room(e));
+	args_addi(&a, RECEIPT_AWAIT_MS);
+	args_add(&a, KEY_MESSAGE_PREFIX);
 	s->pending = 1; /* held until all of the round is asked for */
 	s->pending++;
 	if (store_command(e->redis, on_outbox_len, e,
 		    (const char *const[]){"ZCARD", KEY_OUTBOX, NULL}) < 0)
 		s->pending--;
-	schedule_call(e, "poll", on_poll, e, keys, 6, &a);
+	schedule_call(e, "poll", on_poll, e, keys, ARRAY_LEN(keys), &a);
 	args_fini(&a);
 	schedule_call_done(e);
 }
@@ -195,7 +202,11 @@ void scheduler_stop(struct engine *e)
 
 int64_t scheduler_next_ms(const struct engine *e)
 {
-	return e->scheduler->next_ms;
+	int64_t next = e->scheduler->next_ms, token = sms_next_ms(e);
+	int64_t ready = e->scheduler->sms_waiting ? sms_ready_ms(e) : INT64_MAX;
+
+	next = token < next ? token : next;
+	return ready < next ? ready : next;
 }
 
 bool scheduler_quiet(const struct engine *e)

@@ -18,6 +18,7 @@
 #include "core/wire/topic.h"
 #include "notifier/engine/engine.h"
 #include "notifier/engine/simclock.h"
+#include "notifier/engine/sms.h"
 
 enum { MAX_PARTICIPANTS = 16, ASK_AGAIN_MS = 5000 };
 
@@ -153,7 +154,8 @@ void simclock_check(struct engine *e)
 	if (!s->advancing || s->storing || !engine_ready(e) || !e->mqtt || !mqtt_connected(e->mqtt))
 		return;
 	/* What is handed over and lies with a participant that is not busy waits there for time to go on. */
-	if (!all_answered(e) || !scheduler_quiet(e) || inbound_pending(e) || e->unpublished)
+	if (!all_answered(e) || !scheduler_quiet(e) || !sms_quiet(e) || inbound_pending(e) ||
+		e->unpublished)
 		return;
 	if (s->asked_activity != e->activity || s->moved) {
 		s->moved = false;

@@ -18,10 +18,20 @@ int sms_create(struct engine *e) SW_MUST_CHECK;
 void sms_destroy(struct engine *e);
 /* M (channel sms) is due and may go: takes it over (moved). Ends with schedule_call_done() and a kick. */
 void sms_send(struct engine *e, struct message *m);
-/* When the next one may be sent: NOW, or when the gateway has a token; INT64_MAX: no gateway can be used. */
+/* When the next one may be sent: NOW, or when the gateway has a token; INT64_MAX: not before something changes. */
 int64_t sms_ready_ms(const struct engine *e);
+/* How many may begin in this round of the scheduler. */
+size_t sms_room(const struct engine *e);
+/* When the next of those that are journalled already gets its token; INT64_MAX: none waits for one. */
+int64_t sms_next_ms(const struct engine *e);
 /* Nothing in flight, no verdict waiting to be stored. */
 bool sms_quiet(const struct engine *e);
+/* A gateway has room again, or has none any more. */
+void sms_on_change(struct engine *e);
+/* Asked to stop: what has not left yet goes back; what is in flight ends (sms_inflight()). */
+void sms_halt(struct engine *e);
+/* Score in KEY_UNKNOWN of an outcome that is unknown since now: sms.unknown_wait_s before ENGINE_UNKNOWN_WAIT_MS is over. */
+int64_t sms_unknown_score(const struct engine *e);
 size_t sms_inflight(const struct engine *e);
 /* After each load: settles what is `trying` and not in flight here, by the journals. DONE(rc). */
 void sms_recover(struct engine *e, void (*done)(struct engine *e, int rc));

@@ -11,7 +11,7 @@
 #include "notifier/engine/each.h"
 #include "notifier/engine/tally.h"
 
-enum { TALLY_AFTER_MS = 1000, TALLY_MAX = 32 };
+enum { TALLY_AFTER_MS = 1000, TALLY_MAX = 48 };
 
 struct tally {
 	struct engine *e;

@@ -3,6 +3,7 @@
 The promises: nothing starts behind a stale fence, a plan made twice creates nothing new, a verdict counts once and is
 never overwritten by a worse one, an event has the effect of one however often it comes.
 """
+import itertools
 import os
 import shutil
 import socket
@@ -16,6 +17,7 @@ ROOT = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)
 LUA = os.path.join(ROOT, "notifier/engine/lua")
 R = "sw:{r}:"
 MID = "0123456789abcdef0123456789abcdef"
+NUMBER = "eee9810e7b839a5c52ae4093c2785f71"
 
 
 class Failure(Exception):
@@ -87,12 +89,12 @@ def redis():
 
 
 def group(redis, fence="7", mid=MID, points=(("R12/150100/20220805T0900", "sent " + MID),), old="", due="1000",
-          nominal="900", contact="", reminded=""):
+          nominal="900", contact="", reminded="", extra=()):
     flat = [x for p in points for x in p]
     keys = [R + k for k in ("lease", "points", "decided", "due", "mids", "m:" + (mid or "-"), "last", "audit", "m:" + old)]
     return redis.script("group", keys, fence, "900", mid, due, "150100", nominal, old, contact, reminded,
                         str(len(points)), *flat,
-                        '{"ev":"x"}', "class", "must_arrive", "text", "t")
+                        '{"ev":"x"}', "class", "must_arrive", "text", "t", *extra)
 
 
 def handover(redis, fence="7"):
@@ -100,14 +102,40 @@ def handover(redis, fence="7"):
     return redis.script("handover", keys, fence, "1000", MID, "31000", "notifier-1", "77")
 
 
-def verdict(redis, word, attempt="1", klass="ok", retry="0"):
+def verdict(redis, word, attempt="1", klass="ok", retry="0", gateway="", pid=""):
     """[state, is it new]"""
-    keys = [R + k for k in ("m:" + MID, "outbox", "due", "park", "unknown", "dead", "audit")]
-    return redis.script("verdict", keys, MID, attempt, "2000", word, klass, "0", retry, "8", '{"ev":"v"}')[:2]
+    keys = [R + k for k in ("m:" + MID, "outbox", "due", "park", "unknown", "dead", "audit", "trying", "await", "journal")]
+    return redis.script("verdict", keys, MID, attempt, "2000", word, klass, "0", retry, "8", '{"ev":"v"}', "2000",
+                        gateway, pid, "notifier-1" if gateway else "", "99")[:2]
+
+
+def sms_try(redis, gateway="aliyun", fence="7"):
+    keys = [R + k for k in ("lease", "m:" + MID, "due", "trying", "ctl", "journal", "tried", "unknown", "await")]
+    return redis.script("sms_try", keys, fence, "1000", MID, gateway, "notifier-1", "55", "1000")
+
+
+def by_sms(redis):
+    """A queued SMS whose first attempt is on its way."""
+    group(redis, extra=("ch", "sms", "rcp", NUMBER))
+    assert sms_try(redis) == 1
+
+
+def receipt(redis, word, attempt="1", number=None, gateway="aliyun", now="2000", mid=MID, listed="", most="10000"):
+    """["new" | "same" | "unknown" | "misrouted", state]"""
+    keys = [R + k for k in ("m:" + mid, "orphans", "due", "outbox", "trying", "unknown", "park", "dead", "await", "audit")]
+    number = number or NUMBER
+    text = " ".join((mid, attempt, word, number, gateway))
+    return redis.script("receipt", keys, mid, attempt, now, word, "CODE", gateway, number, text, listed,
+                        str(int(now) - 86400000), most, '{"ev":"receipt"}')[:2]
 
 
 def waits_ms(redis):
     return int(redis("ZSCORE", R + "due", MID)) - 2000
+
+
+def rehand(redis, kind="H", attempt="1", mid=MID):
+    keys = [R + k for k in ("lease", "m:" + mid, "due", "outbox", "unknown", "park", "trying", "tried")]
+    return redis.script("rehand", keys, "7", mid, attempt, "1000", kind, "aliyun", "notifier-1 55")
 
 
 def finish(redis, state, due="0", who=""):
@@ -123,7 +151,7 @@ def inbound(redis, event="e1", facts='{"a":1}', expected="0", new="1", answer=MI
 
 
 def indexes(redis):
-    return {k for k in ("due", "outbox", "unknown", "park", "dead") if redis("ZSCORE", R + k, MID) is not None}
+    return {k for k in ("due", "outbox", "unknown", "park", "dead", "trying", "await") if redis("ZSCORE", R + k, MID) is not None}
 
 
 def test_due_points_become_one_message_in_one_step(redis):
@@ -301,10 +329,9 @@ def test_an_operator_may_send_again_what_is_parked_or_dead_but_never_what_must_n
 
 
 def test_what_was_ended_is_not_revived_by_the_journal(redis):
-    keys = [R + k for k in ("lease", "m:" + MID, "due", "outbox", "unknown", "park")]
     group(redis)
     finish(redis, "cancelled")
-    assert redis.script("rehand", keys, "7", MID, "1") == 0
+    assert rehand(redis) == 0
     assert redis.message("st") == "cancelled" and indexes(redis) == set()
 
 
@@ -349,20 +376,210 @@ def test_points_that_were_decided_do_not_come_back(redis):
     assert redis("ZRANGE", R + "points", 0, -1, "WITHSCORES") == ["p2", "250"]
 
 
+def poll(redis, slots="16"):
+    keys = [R + k for k in ("lease", "points", "due", "outbox", "unknown", "ctl", "await")]
+    return redis.script("poll", keys, "7", "200", "80", "100", "100", "600", slots, "10000", R + "m:")
+
+
 def test_poll_tells_what_is_due_and_when_to_ask_again(redis):
-    keys = [R + k for k in ("lease", "points", "due", "outbox", "unknown", "ctl")]
     redis("ZADD", R + "points", 100, "p1", 5000, "p2")
     redis("ZADD", R + "unknown", 50, "u1")
     redis("ZADD", R + "outbox", 70, "o1", 900, "o2")
-    assert redis.script("poll", keys, "7", "200", "80", "100", "100", "600") == ["run", ["p1"], [], ["o1"], [], 650, 900]
+    assert poll(redis) == ["run", ["p1"], [], ["o1"], [], 650, 900, 0, []]
     redis("HSET", R + "ctl", "paused", "1")
-    assert redis.script("poll", keys, "7", "200", "80", "100", "100", "600") == ["paused", [], [], [], [], -1, -1]
+    assert poll(redis) == ["paused", [], [], [], [], -1, -1, 0, []]
+
+
+def test_sms_without_a_gateway_do_not_keep_the_chats_waiting(redis):
+    for i in range(250):
+        redis("HSET", R + "m:s%d" % i, "ch", "sms")
+        redis("ZADD", R + "due", 10, "s%d" % i)
+    redis("HSET", R + "m:chat", "ch", "robot")
+    redis("ZADD", R + "due", 150, "chat")
+    assert poll(redis, slots="0")[2] == ["chat"] and poll(redis, slots="0")[7] == 250
+    due = poll(redis, slots="3")[2]
+    assert len(due) == 4 and due[3] == "chat"
 
 
 def test_a_lost_attempt_goes_back_to_the_outbox_under_its_number(redis):
-    keys = [R + k for k in ("lease", "m:" + MID, "due", "outbox", "unknown", "park")]
     group(redis)
-    assert redis.script("rehand", keys, "7", MID, "1") == 1
+    assert rehand(redis) == 1
     assert redis.message("st") == "handed_over" and redis.message("att") == "1" and indexes(redis) == {"outbox"}
-    assert redis.script("rehand", keys, "7", MID, "1") == 0
-    assert redis.script("rehand", [R + "lease", R + "m:none"] + keys[2:], "7", "none", "1") == -1
+    assert rehand(redis) == 0
+    assert rehand(redis, mid="none") == -1
+
+
+# ---- SMS ---------------------------------------------------------------------------------------------
+
+
+def test_an_sms_is_trying_before_its_record_and_says_where_the_record_will_be(redis):
+    by_sms(redis)
+    assert redis.message("st") == "trying" and indexes(redis) == {"trying"}
+    assert redis.message("jp") == "notifier-1 55" and redis("HGET", R + "journal", "notifier-1") == "55"
+    assert sms_try(redis) == -1
+
+
+@pytest.mark.parametrize("field", ["paused", "hold"])
+def test_no_sms_begins_while_sending_is_stopped(redis, field):
+    group(redis, extra=("ch", "sms"))
+    redis("HSET", R + "ctl", field, "1")
+    assert sms_try(redis) == -2 and redis.message("st") == "queued"
+
+
+def test_a_stale_fence_begins_no_sms(redis):
+    group(redis, extra=("ch", "sms"))
+    with pytest.raises(Failure, match="FENCED"):
+        sms_try(redis, fence="6")
+    assert redis.message("att") == "0"
+
+
+@pytest.mark.parametrize("word,klass,state,index,tries", [
+    ("accepted", "ok", "accepted", {"await"}, "0"),
+    ("refused_final", "content", "dead", {"dead"}, "0"),
+    ("refused_final", "target", "dead", {"dead"}, "0"),
+    ("refused_temp", "rate", "queued", {"due"}, "0"),
+    ("refused_temp", "account", "queued", {"due"}, "0"),
+    ("not_sent", "held", "queued", {"due"}, "0"),
+    ("refused_temp", "later", "queued", {"due"}, "1"),
+    ("not_sent", "net", "queued", {"due"}, "1"),
+    ("unknown", "net", "unknown", {"unknown"}, "0"),
+])
+def test_a_gateways_verdict_moves_an_sms_to_exactly_one_place(redis, word, klass, state, index, tries):
+    by_sms(redis)
+    assert verdict(redis, word, klass=klass, gateway="aliyun", pid="BIZ1") == [state, 1]
+    assert indexes(redis) == index and redis.message("tries") == tries
+    assert redis.message("a1") == "2000 %s %s 0 aliyun" % (word, klass)
+    assert redis("HGET", R + "journal", "notifier-1") == "99"
+
+
+# What may happen to an attempt, in any order: its verdict, a receipt, the same receipt again, a receipt that says otherwise.
+EVENTS = {
+    "verdict": lambda r, word: verdict(r, word, gateway="aliyun", pid="BIZ1" if word == "accepted" else ""),
+    "receipt": lambda r, _: receipt(r, "delivered"),
+    "again": lambda r, _: receipt(r, "delivered"),
+    "contrary": lambda r, _: receipt(r, "undelivered"),
+}
+
+
+@pytest.mark.parametrize("word", ["accepted", "unknown", "refused_temp"])
+def test_the_end_does_not_depend_on_the_order_of_verdict_and_receipts(redis, word):
+    ends = []
+    for order in itertools.permutations(EVENTS):
+        redis("FLUSHALL")
+        redis("HSET", R + "lease", "fence", "7")
+        by_sms(redis)
+        for name in order:
+            EVENTS[name](redis, word)
+        m = redis.message()
+        # What the last word of the gateway was is a note, not a state.
+        ends.append({k: v for k, v in m.items() if k not in ("code", "unk", "tries")})
+        assert m["st"] == "delivered" and indexes(redis) == set(), order
+        assert " accepted " in m["a1"], order
+    assert len(ends) == 24 and all(e == ends[0] for e in ends)
+
+
+@pytest.mark.parametrize("prepare", [
+    lambda r: None,
+    lambda r: verdict(r, "accepted", gateway="aliyun"),
+    lambda r: verdict(r, "unknown", gateway="aliyun"),
+    lambda r: (verdict(r, "unknown", gateway="aliyun"), finish(r, "queued", due="5000")),
+    lambda r: (verdict(r, "unknown", gateway="aliyun"), finish(r, "parked")),
+    lambda r: verdict(r, "refused_final", klass="target", gateway="aliyun"),
+], ids=["trying", "accepted", "unknown", "queued for a resend", "parked", "dead"])
+@pytest.mark.parametrize("word", ["delivered", "undelivered"])
+def test_a_receipt_settles_an_sms_in_any_state(redis, prepare, word):
+    by_sms(redis)
+    prepare(redis)
+    assert receipt(redis, word) == ["new", word]
+    assert redis.message("st") == word and indexes(redis) == set()
+    assert sms_try(redis) == -1
+
+
+def test_a_verdict_after_its_receipt_only_completes_the_record(redis):
+    by_sms(redis)
+    receipt(redis, "delivered")
+    assert verdict(redis, "accepted", gateway="aliyun", pid="BIZ1") == ["delivered", 1]
+    assert redis.message("pid") == "BIZ1" and redis.message("a1") == "2000 accepted ok 0 aliyun"
+    assert indexes(redis) == set()
+
+
+def test_an_old_attempts_failure_says_nothing_about_the_one_on_its_way(redis):
+    by_sms(redis)
+    verdict(redis, "unknown", gateway="aliyun")
+    finish(redis, "queued", due="1000")
+    assert sms_try(redis) == 2
+    assert receipt(redis, "undelivered") == ["new", "trying"] and indexes(redis) == {"trying"}
+    assert receipt(redis, "delivered") == ["new", "delivered"]
+    # The second attempt has not said how it ended yet: it is looked for after a crash.
+    assert indexes(redis) == {"trying"}
+    assert verdict(redis, "accepted", attempt="2", gateway="aliyun") == ["delivered", 1]
+    assert indexes(redis) == set()
+
+
+@pytest.mark.parametrize("call,why", [
+    (lambda r: receipt(r, "delivered", attempt="2"), "unknown"),
+    (lambda r: receipt(r, "delivered", attempt="0"), "unknown"),
+    (lambda r: receipt(r, "delivered", mid="f" * 32), "unknown"),
+    (lambda r: receipt(r, "delivered", number="0" * 32), "misrouted"),
+    (lambda r: receipt(r, "delivered", gateway="kannel"), "misrouted"),
+], ids=["later attempt", "attempt 0", "no such message", "another number", "another gateway"])
+def test_a_receipt_nobody_sent_changes_nothing_and_is_kept(redis, call, why):
+    by_sms(redis)
+    before = redis.message()
+    assert call(redis)[0] == why
+    assert redis.message() == before and redis("ZCARD", R + "orphans") == 1
+    call(redis)
+    assert redis("ZCARD", R + "orphans") == 1
+
+
+def test_a_kept_receipt_counts_when_the_store_knows_its_attempt_again(redis):
+    receipt(redis, "delivered")
+    assert redis("ZCARD", R + "orphans") == 1
+    by_sms(redis)
+    assert receipt(redis, "delivered", listed="1") == ["new", "delivered"]
+    assert redis("ZCARD", R + "orphans") == 0
+
+
+def test_kept_receipts_are_bounded_by_time_and_number(redis):
+    receipt(redis, "delivered", mid="a" * 32, now="1000")
+    receipt(redis, "delivered", mid="b" * 32, now="86401001")
+    assert redis("ZCARD", R + "orphans") == 1
+    for i in range(5):
+        receipt(redis, "delivered", mid="%032x" % i, now="86401%03d" % (10 + i), most="3")
+    assert redis("ZCARD", R + "orphans") == 3
+    assert "%032x" % 4 in redis("ZRANGE", R + "orphans", -1, -1)[0]
+
+
+def test_without_a_receipt_an_accepted_sms_says_so_and_may_still_be_delivered(redis):
+    keys = [R + k for k in ("lease", "m:" + MID, "await", "audit")]
+    by_sms(redis)
+    verdict(redis, "accepted", gateway="aliyun")
+    assert redis.script("no_receipt", keys, "7", "9000", MID, "") == 1
+    assert redis.message("st") == "no_receipt" and indexes(redis) == set()
+    assert receipt(redis, "delivered") == ["new", "delivered"]
+    redis("ZADD", R + "await", 1, MID)
+    assert redis.script("no_receipt", keys, "7", "9000", MID, "") == 0
+    assert redis.message("st") == "delivered"
+
+
+def test_an_sms_attempt_the_store_has_lost_is_trying_again(redis):
+    group(redis, extra=("ch", "sms", "rcp", NUMBER))
+    assert rehand(redis, kind="T") == 1
+    assert redis.message("st") == "trying" and redis.message("jp") == "notifier-1 55" and indexes(redis) == {"trying"}
+
+
+@pytest.mark.parametrize("kind,state,index", [("A", "accepted", {"await"}), ("T", "unknown", {"unknown"}),
+                                              ("U", "unknown", {"unknown"})])
+def test_a_message_the_store_has_lost_whole_is_not_sent_as_if_for_the_first_time(redis, kind, state, index):
+    assert rehand(redis, kind=kind) == -1
+    group(redis, extra=("ch", "sms", "rcp", NUMBER))
+    assert sms_try(redis) == -3
+    assert redis.message("st") == state and redis.message("att") == "1" and indexes(redis) == index
+    assert redis("HLEN", R + "tried") == 0
+
+
+def test_a_lost_message_that_surely_was_not_sent_may_be_sent(redis):
+    for kind in "RFNH":
+        rehand(redis, kind=kind)
+    group(redis, extra=("ch", "sms"))
+    assert sms_try(redis) == 1

@@ -1,8 +1,10 @@
 #!lua
 -- Everything that is due, and when to ask again: the scheduler never polls by time.
--- KEYS: lease, points, due, outbox, unknown, ctl
--- ARGV: fence, now (wall), score of the outbox up to which to publish (real), limit of messages, limit of points, unknown_wait_ms
--- Answers {state, points, due, outbox, unknown, next wall, next real}; messages as mids.
+-- KEYS: lease, points, due, outbox, unknown, ctl, await
+-- ARGV: fence, now (wall), score of the outbox up to which to publish (real), limit of messages, limit of points, unknown_wait_ms,
+--       SMS that may begin now, how long a receipt is awaited (ms), prefix of message keys
+-- Answers {state, points, due, outbox, unknown, next wall, next real, SMS that are due and must wait, without a receipt};
+-- messages as mids.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
 	return redis.error_reply('FENCED')
 end
@@ -26,18 +28,43 @@ if redis.call('HGET', KEYS[6], 'paused') == '1' then
 elseif redis.call('HGET', KEYS[6], 'hold') then
 	state = 'hold'
 end
-local points, due, unknown, outbox = {}, {}, {}, {}
+local points, due, unknown, outbox, waiting, late = {}, {}, {}, {}, 0, {}
+-- What waits for a gateway must not keep the chats waiting: it is passed over, up to a bound.
+local function select_due()
+	local slots, page = tonumber(ARGV[7]), 200
+	for from = 0, 9800, page do
+		local mids = redis.call('ZRANGE', KEYS[3], '-inf', string.format('%d', now), 'BYSCORE', 'LIMIT', from, page)
+		for _, mid in ipairs(mids) do
+			if redis.call('HGET', ARGV[9] .. mid, 'ch') ~= 'sms' then
+				due[#due + 1] = mid
+			elseif slots > 0 then
+				slots = slots - 1
+				due[#due + 1] = mid
+			else
+				waiting = waiting + 1
+			end
+			if #due == limit then
+				return
+			end
+		end
+		if #mids < page then
+			return
+		end
+	end
+end
 if state == 'run' then
 	points = upto(KEYS[2], now, ARGV[5])
-	due = upto(KEYS[3], now, limit)
+	select_due()
 	unknown = upto(KEYS[5], now - wait, limit)
 	after(KEYS[2], now, 0)
 	after(KEYS[3], now, 0)
 	after(KEYS[5], now - wait, wait)
+	late = upto(KEYS[7], now - tonumber(ARGV[8]), limit)
+	after(KEYS[7], now - tonumber(ARGV[8]), tonumber(ARGV[8]))
 	outbox = upto(KEYS[4], real, limit)
 end
 local r = redis.call('ZRANGE', KEYS[4], '(' .. string.format('%d', real), '+inf', 'BYSCORE', 'LIMIT', 0, 1, 'WITHSCORES')
 if r[2] and state == 'run' then
 	next_real = tonumber(r[2])
 end
-return {state, points, due, outbox, unknown, next_wall, next_real}
+return {state, points, due, outbox, unknown, next_wall, next_real, waiting, late}
