@@ -1,5 +1,5 @@
 /*
- * notifier/engine/inbound.c: what officials said: read, applied, answered, in one script per event.
+ * notifier/engine/inbound.c: the line of what came in: each event is read, applied and answered in one script.
  *
  * Events are worked on one after the other, in the order the bot spooled them, so that each reading sees the facts
  * the one before it made. An event is acknowledged only after its script has answered; a repeat changes nothing.
@@ -10,46 +10,11 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/civil.h"
 #include "core/base/log.h"
-#include "core/base/mask.h"
-#include "core/base/num.h"
 #include "core/base/text.h"
-#include "notifier/campaign/answer.h"
-#include "notifier/campaign/effect.h"
-#include "notifier/engine/engine.h"
+#include "notifier/engine/inbound_internal.h"
 
-enum {
-	ANSWER_LIMIT = 20,
-	ANSWER_WINDOW_MS = 10 * 60 * 1000,
-	ANSWER_EXPIRES_MS = 24 * 3600 * 1000,
-	RETRY_MS = 500
-};
-
-struct event {
-	struct event *next;
-	struct engine *e;
-	struct wire_in in; /* owned */
-	/* what was read for it */
-	bool known;
-	json_t *ask; /* {"q":..,"last":{"digest","at"},"answers":{"from","n"}}; may be NULL */
-	char chat_unit[16]; /* the group's unit, "" = not bound */
-	char code[33];      /* binding code the text gives, "" = it is no binding */
-	char bind_unit[16]; /* the unit that code was made for, "" = unknown code */
-	size_t pending;
-	bool failed;
-	/* what was decided */
-	int unit; /* index, -1 */
-	struct unit_facts facts;
-	bool changed;
-};
-
-struct inbound {
-	struct event *head, **tail;
-	size_t n;
-	struct event *current;
-	struct timer *retry;
-};
+enum { RETRY_MS = 500 };
 
 static void start_next(struct engine *e);
 
@@ -67,32 +32,64 @@ static void event_free(struct event *v)
 {
 	wire_in_fini(&v->in);
 	json_decref(v->ask);
+	gateway_uplinks_free(v->uplinks, v->n_uplinks);
+	free(v->reading);
 	free(v);
 }
 
-/* The event in progress is over; ACK: it is durable. */
-static void event_end(struct engine *e, bool ack)
+/* First in the line again. */
+static void put_back(struct engine *e, struct event *v)
+{
+	struct inbound *b = e->inbound;
+
+	v->next = b->head;
+	if (!b->head)
+		b->tail = &v->next;
+	b->head = v;
+	timer_after(b->retry, RETRY_MS);
+}
+
+/* One message of an event of several is over. */
+static void part_end(struct event *part, bool ack)
+{
+	struct engine *e = part->e;
+	struct event *whole = part->parent;
+
+	event_free(part);
+	if (!ack) {
+		put_back(e, whole);
+		return;
+	}
+	e->inbound->current = whole;
+	whole->at++;
+	scheduler_kick(e);
+	audit_kick(e);
+	if (!engine_ready(e)) {
+		inbound_end(e, false);
+		return;
+	}
+	inbound_uplinks(whole);
+}
+
+void inbound_end(struct engine *e, bool ack)
 {
 	struct inbound *b = e->inbound;
 	struct event *v = b->current;
 
 	b->current = NULL;
 	e->activity++;
-	if (ack) {
+	if (v->parent) {
+		part_end(v, ack);
+	} else if (ack) {
 		dispatch_ack(e, v->in.id);
 		b->n--;
 		event_free(v);
 		scheduler_kick(e);
 		audit_kick(e);
 		start_next(e);
-		return;
+	} else {
+		put_back(e, v);
 	}
-	/* Not stored: first in the line again, a little later. */
-	v->next = b->head;
-	if (!b->head)
-		b->tail = &v->next;
-	b->head = v;
-	timer_after(b->retry, RETRY_MS);
 }
 
 /* ---- carrying out ---- */
@@ -105,18 +102,18 @@ static void on_stored(void *ctx, int rc, const struct redis_value *v)
 
 	if (store_is_fenced(v)) {
 		engine_fenced(e);
-		event_end(e, false);
+		inbound_end(e, false);
 		return;
 	}
 	if (store_failed(rc, v, "inbound")) {
-		event_end(e, false);
+		inbound_end(e, false);
 		return;
 	}
 	if (v->str && !strcmp(v->str, "rev")) {
 		/* What is in memory is not what is stored: read it again, then this event once more. */
 		LOG_WARN("facts_changed_meanwhile", "event=%s", ev->in.id);
 		leader_reload(e);
-		event_end(e, false);
+		inbound_end(e, false);
 		return;
 	}
 	if (v->str && !strcmp(v->str, "ok")) {
@@ -125,24 +122,14 @@ static void on_stored(void *ctx, int rc, const struct redis_value *v)
 			state_publish_unit(e, ev->unit);
 		}
 		(void)snprintf(labels, sizeof(labels), "source=\"%.60s\"", ev->in.source);
-		metrics_add(e->metrics, "shouwang_inbound_events_total", labels, 1);
+		/* An event of several messages: each was counted. */
+		if (ev->in.kind != IN_SMS_UPLINK)
+			metrics_add(e->metrics, "shouwang_inbound_events_total", labels, 1);
 	}
-	event_end(e, true);
+	inbound_end(e, true);
 }
 
-struct store_call {
-	const char *outcome;
-	char *facts_json; /* NULL: unchanged */
-	int64_t rev_before, rev_after;
-	char *ask_json; /* NULL: leave */
-	char answer_mid[ID_HEX + 1];
-	char *queue_json; /* NULL: none */
-	char *audit_json;
-	char binding[96];   /* "digest unit", "" = none */
-	struct args answer; /* fields of the message */
-};
-
-static void store_event(struct event *ev, struct store_call *s)
+void inbound_store(struct event *ev, struct store_call *s)
 {
 	struct engine *e = ev->e;
 	char in_key[STORE_KEY], fact_key[STORE_KEY], ask_key[STORE_KEY], answer_key[STORE_KEY];
@@ -176,7 +163,7 @@ static void store_event(struct event *ev, struct store_call *s)
 	if (s->answer.error)
 		a.error = s->answer.error;
 	if (store_eval(e->redis, "inbound", on_stored, ev, keys, 12, &a) < 0)
-		event_end(e, false);
+		inbound_end(e, false);
 	args_fini(&a);
 	args_fini(&s->answer);
 	free(s->facts_json);
@@ -185,286 +172,50 @@ static void store_event(struct event *ev, struct store_call *s)
 	free(s->audit_json);
 }
 
-/* ---- answers ---- */
-
-/* Where an answer goes: the group it was asked in when it is the unit's own, else the person alone. */
-static void answer_route(
-	struct event *ev, char channel[16], char route[65], char to[65], char unit[16])
-{
-	struct engine *e = ev->e;
-	const char *own = ev->unit >= 0 ? e->world.c->units->items[ev->unit].code : ev->chat_unit;
-	bool in_group = ev->in.group && ev->chat_unit[0] && !strcmp(ev->chat_unit, own);
-
-	(void)snprintf(channel, 16, "%s", in_group ? "robot" : "app");
-	(void)snprintf(unit, 16, "%s", own);
-	(void)snprintf(route, 65, "%s", dispatch_route(e, channel, own));
-	(void)snprintf(to, 65, "%s", in_group ? own : ev->in.sender);
-}
-
-/* Fills the fields of the answer's record, speaking of SHOWN_UNIT; nothing when ID is "". */
-static void make_answer(struct event *ev, const char *id, int shown_unit, const struct effect *ef,
-	struct store_call *s)
-{
-	struct engine *e = ev->e;
-	struct plan_vars vars = {0};
-	struct sw_err err = {0};
-	int contact = world_contact_by_userid(&e->world, ev->in.sender);
-	char channel[16], route[65], to[65], unit[16], job[64];
-	struct buf text;
-	int64_t now = engine_now_ms(e);
-	struct answer_input in = {.c = e->world.c,
-		.unit = shown_unit,
-		.effect = ef,
-		.now_ms = now,
-		.facts = ef                ? &ef->facts
-			 : shown_unit >= 0 ? &e->world.facts[shown_unit]
-					   : NULL,
-		.who = contact >= 0 ? e->world.contacts.items[contact].name : ev->in.sender};
-
-	if (!id[0])
-		return;
-	buf_init(&text, 16384);
-	answer_route(ev, channel, route, to, unit);
-	if (answer_vars(&in, &vars) < 0 ||
-		template_render(e->world.t, id, channel, vars.vars, vars.n, &text, &err) < 0) {
-		LOG_ERROR("answer_not_rendered", "template=%s err=%s", id, err.text);
-		goto out;
-	}
-	(void)snprintf(job, sizeof(job), "ans/%s", ev->in.id);
-	id_mid(job, channel, to, "1", s->answer_mid);
-	args_pair(&s->answer, "kind", "ans");
-	args_pair(&s->answer, "job", job);
-	args_pair(&s->answer, "unit", unit);
-	args_pair(&s->answer, "ch", channel);
-	args_pair(&s->answer, "route", route);
-	args_pair(&s->answer, "to", to);
-	args_pair(&s->answer, "uid", !strcmp(channel, "app") ? ev->in.sender : "");
-	args_pair(&s->answer, "class", "must_arrive");
-	args_pair(&s->answer, "type", !strcmp(channel, "robot") ? "markdown" : "text");
-	args_pair(&s->answer, "rev", "1");
-	args_pair(&s->answer, "text", buf_str(&text));
-	args_pair(&s->answer, "rt", ev->in.id);
-	args_pair(&s->answer, "tpl", id);
-	args_add(&s->answer, "nom");
-	args_addi(&s->answer, now);
-	args_add(&s->answer, "due");
-	args_addi(&s->answer, now);
-	args_add(&s->answer, "exp");
-	args_addi(&s->answer, now + ANSWER_EXPIRES_MS);
-out:
-	plan_vars_fini(&vars);
-	buf_fini(&text);
-}
-
-/* A stranger is told once a day that he counts for nothing. */
-static bool told_stranger_today(struct event *ev, int64_t now)
-{
-	json_int_t day = civil_to_days(civil_of_ms(now));
-
-	if (json_integer_value(json_object_get(ev->ask, "stranger")) == day)
-		return true;
-	json_object_set_new(ev->ask, "stranger", json_integer(day));
-	return false;
-}
-
-/* An answer to an answer to an answer is a loop: a bounded number for one person in ten minutes. */
-static bool may_answer(struct event *ev, int64_t now)
-{
-	json_t *answers = json_object_get(ev->ask, "answers");
-	int64_t from = json_integer_value(json_object_get(answers, "from"));
-	int64_t n = json_integer_value(json_object_get(answers, "n"));
-
-	if (now - from >= ANSWER_WINDOW_MS)
-		from = now, n = 0;
-	if (n >= ANSWER_LIMIT) {
-		LOG_WARN("answers_too_many", "event=%s", ev->in.id);
-		return false;
-	}
-	json_object_set_new(ev->ask, "answers",
-		json_pack("{s:I, s:I}", "from", (json_int_t)from, "n", (json_int_t)(n + 1)));
-	return true;
-}
-
-/* ---- deciding ---- */
-
-static enum reply_role role_of(const struct campaign *c, int unit)
-{
-	int tier = unit >= 0 ? campaign_tier_of(c, unit) : -1;
-
-	if (tier < 0)
-		return REPLY_UNKNOWN;
-	if (tier == c->reporting_tier)
-		return REPLY_LEAGUE;
-	return c->tiers[tier].parent < 0 ? REPLY_REGION : REPLY_COUNTY;
-}
-
-static void remember_text(struct event *ev, int64_t now, bool *repeat)
-{
-	json_t *last = json_object_get(ev->ask, "last");
-	const char *digest = json_string_value(json_object_get(last, "digest"));
-	int64_t at = json_integer_value(json_object_get(last, "at"));
-	char hex[65];
-
-	id_sha256_hex(ev->in.text, strlen(ev->in.text), hex);
-	*repeat = digest && !strcmp(digest, hex) && now - at < EFFECT_REPEAT_MS;
-	if (!*repeat)
-		json_object_set_new(ev->ask, "last",
-			json_pack("{s:s, s:I}", "digest", hex, "at", (json_int_t)now));
-}
-
-static char *queue_entry(struct event *ev, const struct reply_reading *r)
-{
-	struct engine *e = ev->e;
-	json_t *j = json_pack("{s:s, s:I, s:s, s:s, s:s, s:o}", "id", ev->in.id, "at",
-		(json_int_t)engine_now_ms(e), "unit",
-		ev->unit >= 0 ? e->world.c->units->items[ev->unit].code : "", "by", ev->in.sender,
-		"text", r->drop_text ? "" : ev->in.text, "reading", reply_to_json(e->world.c, r));
-	char *s = json_dumps(j, JSON_COMPACT);
-
-	json_decref(j);
-	return s;
-}
-
-static void carry_out(struct event *ev, const struct reply_reading *r, const struct effect *ef,
-	const char *answer_id)
-{
-	struct engine *e = ev->e;
-	const struct campaign *c = e->world.c;
-	struct store_call s = {.outcome = reply_disposition_name(ef->disposition)};
-	int64_t now = engine_now_ms(e);
-	json_t *j;
-
-	args_init(&s.answer);
-	ev->facts = ef->facts;
-	ev->changed = ef->changed && ev->unit >= 0;
-	if (ev->changed) {
-		j = facts_to_json(c, &ef->facts);
-		s.facts_json = json_dumps(j, JSON_COMPACT);
-		json_decref(j);
-		s.rev_before = ef->facts.rev - 1;
-		s.rev_after = ef->facts.rev;
-	}
-	if (ef->question_changed) {
-		if (ef->question.open)
-			json_object_set_new(ev->ask, "q", question_to_json(c, &ef->question));
-		else
-			json_object_del(ev->ask, "q");
-	}
-	if (answer_id[0] && !(ev->unit < 0 && told_stranger_today(ev, now)) && may_answer(ev, now))
-		make_answer(ev, answer_id, ev->unit, ef, &s);
-	s.ask_json = json_dumps(ev->ask, JSON_COMPACT);
-	if (ef->to_operator)
-		s.queue_json = queue_entry(ev, r);
-	s.audit_json = engine_audit_json(e, "reply",
-		json_pack("{s:s, s:s, s:s, s:s, s:o, s:s, s:s, s:s}", "event", ev->in.id, "unit",
-			ev->unit >= 0 ? c->units->items[ev->unit].code : "", "by", ev->in.sender,
-			"text", r->drop_text ? "" : ev->in.text, "reading", reply_to_json(c, r),
-			"outcome", s.outcome, "answer", s.answer_mid, "template", answer_id));
-	LOG_INFO("reply_read", "event=%s unit=%s disposition=%s reply=%s", ev->in.id,
-		ev->unit >= 0 ? c->units->items[ev->unit].code : "", s.outcome, answer_id);
-	store_event(ev, &s);
-}
-
-/* `@守望 绑定 <code>`: ties this group to a unit; the code is single use. */
-static void carry_out_binding(struct event *ev)
-{
-	struct engine *e = ev->e;
-	struct store_call s = {.outcome = "bind"};
-	bool good = ev->in.group && ev->bind_unit[0] && ev->unit >= 0 &&
-		    units_is_under(e->world.c->units, units_find(e->world.c->units, ev->bind_unit),
-			    ev->unit);
-
-	args_init(&s.answer);
-	if (good) {
-		(void)snprintf(ev->chat_unit, sizeof(ev->chat_unit), "%s", ev->bind_unit);
-		(void)snprintf(s.binding, sizeof(s.binding), "%s %s", ev->in.chat, ev->bind_unit);
-	}
-	make_answer(ev, good ? "R-BOUND" : "R-BIND-FAILED",
-		good ? units_find(e->world.c->units, ev->bind_unit) : ev->unit, NULL, &s);
-	s.audit_json = engine_audit_json(e, "group_bound",
-		json_pack("{s:s, s:s, s:s, s:b}", "event", ev->in.id, "unit", ev->bind_unit, "by",
-			ev->in.sender, "done", good));
-	store_event(ev, &s);
-}
-
-static void decide(struct event *ev)
-{
-	struct engine *e = ev->e;
-	const struct campaign *c = e->world.c;
-	int contact = world_contact_by_userid(&e->world, ev->in.sender);
-	const struct contact *k = contact >= 0 ? &e->world.contacts.items[contact] : NULL;
-	/* The moment it was said, not the moment we got round to it: "明天" and a half-hour's question depend on it. */
-	int64_t at_ms = ev->in.at_ms < engine_now_ms(e) ? ev->in.at_ms : engine_now_ms(e);
-	struct reply_context ctx = {.now_ms = at_ms,
-		.unit = k ? k->unit : -1,
-		.mentioned = ev->in.mentioned,
-		.channel = ev->in.group ? REPLY_GROUP : REPLY_SINGLE};
-	static const struct unit_facts nothing;
-	struct question question = {0};
-	struct reply_reading reading;
-	struct effect effect;
-	struct effect_input in;
-	bool repeat;
-
-	ev->unit = ctx.unit;
-	if (!ev->ask)
-		ev->ask = json_object();
-	if (ev->code[0]) {
-		carry_out_binding(ev);
-		return;
-	}
-	remember_text(ev, ctx.now_ms, &repeat);
-	question_from_json(c, json_object_get(ev->ask, "q"), &question);
-	if (question.open && ctx.now_ms > question.until_ms)
-		question = (struct question){0};
-	ctx.role = role_of(c, ctx.unit);
-	ev->facts = ctx.unit >= 0 ? e->world.facts[ctx.unit] : nothing;
-	for (size_t i = 0; i < c->n_categories; i++)
-		ctx.stored[i] = ev->facts.counts[i].known ? ev->facts.counts[i].value : -1;
-	ctx.open = question.open ? OPEN_CONFIRM : ev->facts.ack_ms == 0 ? OPEN_ACK : OPEN_NONE;
-	reply_read(c, &ctx, ev->in.text, strlen(ev->in.text), &reading);
-	in = (struct effect_input){.c = c,
-		.unit = ctx.unit,
-		.department = k ? k->department : -1,
-		.by = k ? k->id : ev->in.sender,
-		.now_ms = ctx.now_ms,
-		.facts = &ev->facts,
-		.question = &question,
-		.reading = &reading,
-		.repeat = repeat,
-		.single_chat = !ev->in.group};
-	effect_of(&in, &effect);
-	carry_out(ev, &reading, &effect, effect.answer);
-}
-
 /* ---- what is read first ---- */
 
-static void read_done(struct event *ev)
+void inbound_read_done(struct event *ev)
 {
 	struct engine *e = ev->e;
 
 	if (--ev->pending)
 		return;
-	if (ev->failed || !engine_ready(e)) {
-		event_end(e, false);
-		return;
-	}
-	if (ev->known) {
-		event_end(e, true);
-		return;
-	}
-	if (ev->in.kind == IN_EVENT) {
-		struct store_call s = {.outcome = "event"};
+	if (ev->failed || !engine_ready(e))
+		inbound_end(e, false);
+	else if (ev->known)
+		inbound_end(e, true);
+	else
+		ev->then(ev);
+}
 
-		args_init(&s.answer);
-		ev->unit = -1;
-		s.audit_json = engine_audit_json(e, "chat_event",
-			json_pack("{s:s, s:s, s:s}", "event", ev->in.id, "by", ev->in.sender,
-				"name", ev->in.text));
-		store_event(ev, &s);
+static void store_chat_event(struct event *ev)
+{
+	struct store_call s = {.outcome = "event"};
+
+	args_init(&s.answer);
+	ev->unit = -1;
+	s.audit_json = engine_audit_json(ev->e, "chat_event",
+		json_pack("{s:s, s:s, s:s}", "event", ev->in.id, "by", ev->in.sender, "name",
+			ev->in.text));
+	inbound_store(ev, &s);
+}
+
+static void begin(struct event *ev)
+{
+	switch (ev->in.kind) {
+	case IN_REPLY:
+		inbound_decide(ev);
+		return;
+	case IN_EVENT:
+		store_chat_event(ev);
+		return;
+	case IN_SMS_REPORT:
+		inbound_receipts(ev);
+		return;
+	case IN_SMS_UPLINK:
+		inbound_uplinks(ev);
 		return;
 	}
-	decide(ev);
 }
 
 static void on_known(void *ctx, int rc, const struct redis_value *v)
@@ -473,7 +224,7 @@ static void on_known(void *ctx, int rc, const struct redis_value *v)
 
 	ev->failed = store_failed(rc, v, "in_known") || ev->failed;
 	ev->known = !ev->failed && v->type == REDIS_INTEGER && v->integer == 1;
-	read_done(ev);
+	inbound_read_done(ev);
 }
 
 static void on_ask(void *ctx, int rc, const struct redis_value *v)
@@ -484,7 +235,7 @@ static void on_ask(void *ctx, int rc, const struct redis_value *v)
 	json_decref(ev->ask);
 	ev->ask =
 		!ev->failed && v->type == REDIS_STRING ? json_loadb(v->str, v->len, 0, NULL) : NULL;
-	read_done(ev);
+	inbound_read_done(ev);
 }
 
 static void on_chat(void *ctx, int rc, const struct redis_value *v)
@@ -495,7 +246,7 @@ static void on_chat(void *ctx, int rc, const struct redis_value *v)
 	if (!ev->failed && v->type == REDIS_STRING &&
 		text_copy(ev->chat_unit, sizeof(ev->chat_unit), v->str) < 0)
 		ev->chat_unit[0] = '\0';
-	read_done(ev);
+	inbound_read_done(ev);
 }
 
 static void on_bind(void *ctx, int rc, const struct redis_value *v)
@@ -506,16 +257,32 @@ static void on_bind(void *ctx, int rc, const struct redis_value *v)
 	if (!ev->failed && v->type == REDIS_STRING &&
 		text_copy(ev->bind_unit, sizeof(ev->bind_unit), v->str) < 0)
 		ev->bind_unit[0] = '\0';
-	read_done(ev);
+	inbound_read_done(ev);
 }
 
-static void ask(struct event *ev, redis_cb cb, const char *const *words)
+void inbound_ask(struct event *ev, redis_cb cb, const char *const *words)
 {
 	ev->pending++;
 	if (store_command(ev->e->redis, cb, ev, words) < 0) {
 		ev->pending--;
 		ev->failed = true;
 	}
+}
+
+void inbound_ask_known(struct event *ev)
+{
+	char key[STORE_KEY];
+
+	inbound_ask(ev, on_known,
+		(const char *const[]){"EXISTS", store_key(key, KEY_IN_PREFIX, ev->in.id), NULL});
+}
+
+void inbound_ask_question(struct event *ev)
+{
+	char key[STORE_KEY];
+
+	inbound_ask(ev, on_ask,
+		(const char *const[]){"GET", store_key(key, KEY_ASK_PREFIX, ev->in.sender), NULL});
 }
 
 /* `@name 绑定 CODE` and nothing else, said to the robot in a group: CODE goes into RET. "" otherwise. */
@@ -557,17 +324,26 @@ static void start_next(struct engine *e)
 	ev->next = NULL;
 	ev->failed = ev->known = false;
 	ev->pending = 1;
-	ask(ev, on_known,
-		(const char *const[]){"EXISTS", store_key(key, KEY_IN_PREFIX, ev->in.id), NULL});
-	ask(ev, on_ask,
-		(const char *const[]){"GET", store_key(key, KEY_ASK_PREFIX, ev->in.sender), NULL});
+	ev->then = begin;
+	inbound_ask_known(ev);
+	if (ev->in.kind == IN_REPLY)
+		inbound_ask_question(ev);
 	if (ev->in.group)
-		ask(ev, on_chat, (const char *const[]){"HGET", KEY_CHAT, ev->in.chat, NULL});
-	binding_code(&ev->in, ev->code);
+		inbound_ask(
+			ev, on_chat, (const char *const[]){"HGET", KEY_CHAT, ev->in.chat, NULL});
+	if (ev->in.kind == IN_REPLY)
+		binding_code(&ev->in, ev->code);
 	if (ev->code[0])
-		ask(ev, on_bind,
+		inbound_ask(ev, on_bind,
 			(const char *const[]){"GET", store_key(key, KEY_BIND ":", ev->code), NULL});
-	read_done(ev);
+	inbound_read_done(ev);
+}
+
+static bool is_current(const struct inbound *b, const char *id)
+{
+	return b->current &&
+	       (!strcmp(b->current->in.id, id) ||
+		       (b->current->parent && !strcmp(b->current->parent->in.id, id)));
 }
 
 void inbound_on_event(struct engine *e, const char *payload, size_t len)
@@ -587,12 +363,12 @@ void inbound_on_event(struct engine *e, const char *payload, size_t len)
 			event_free(ev);
 			return;
 		}
-	if (b->n >= ENGINE_MAX_INBOUND || (b->current && !strcmp(b->current->in.id, ev->in.id))) {
+	if (b->n >= ENGINE_MAX_INBOUND || is_current(b, ev->in.id)) {
 		event_free(ev);
 		return;
 	}
 	ev->e = e;
-	ev->unit = -1;
+	ev->unit = ev->contact = -1;
 	*b->tail = ev;
 	b->tail = &ev->next;
 	b->n++;
@@ -634,6 +410,8 @@ void inbound_destroy(struct engine *e)
 		event_free(ev);
 	}
 	timer_destroy(b->retry);
+	if (b->current && b->current->parent)
+		event_free(b->current->parent);
 	if (b->current)
 		event_free(b->current);
 	free(b);

@@ -6,6 +6,7 @@
 --       ask json ("" = delete, "=" = leave), ask expiry ms (wall; kept in the json too),
 --       answer mid ("" = none), queue entry json ("" = none), audit json, chat binding "field value" ("" = none),
 --       then answer field, value ..
+-- A spool seq of 0 leaves the number as it is (one of several messages of one event).
 -- Answers "ok", "dup", or "rev" when the facts changed meanwhile.
 if redis.call('HGET', KEYS[1], 'fence') ~= ARGV[1] then
 	return redis.error_reply('FENCED')
@@ -21,6 +22,9 @@ if ARGV[6] ~= '' then
 	redis.call('HSET', KEYS[3], 'j', ARGV[6], 'rev', ARGV[8])
 end
 redis.call('HSET', KEYS[2], 'outcome', ARGV[4], 'at', ARGV[2])
+if ARGV[4] == 'receipts' then
+	redis.call('EXPIRE', KEYS[2], 691200) -- merged as often as they come: known only so as to be counted once
+end
 if ARGV[9] == '' then
 	redis.call('DEL', KEYS[4])
 elseif ARGV[9] ~= '=' then
