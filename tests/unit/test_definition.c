@@ -551,6 +551,46 @@ static void reminder_without_day_or_heading_is_refused(void **state)
 		"id = \"R34\"; phase = \"select\"; on = \"2022-08-20\"", "has both");
 }
 
+static void reminder_by_sms_names_its_text_and_goes_to_no_list(void **state)
+{
+	(void)state;
+	assert_mistake_below("when = \"need > 0 || over > 0\"; sms = \"S-BELOW\"",
+		"when = \"need > 0 || over > 0\"", -2, "\"sms\" is missing");
+	assert_mistake("id = \"R14over\";", "id = \"R14over\"; channel = \"sms\"; sms = \"S-D1\";",
+		"list of all units");
+}
+
+/* docs/campaign.md says which texts a reminder has: the same as the definition, and nothing else. */
+static void table_of_texts_is_that_of_the_definition(void **state)
+{
+	const char *table;
+	struct buf doc;
+	size_t n = 0, rows = 0;
+
+	(void)state;
+	buf_init(&doc, 1024 * 1024);
+	assert_int_equal(file_read("docs/campaign.md", &doc, NULL), 0);
+	table = strstr(buf_str(&doc), "| reminder | heading | line | SMS |\n|---|---|---|---|\n");
+	assert_non_null(table);
+	for (size_t i = 0; i < c->n_reminders; i++) {
+		const struct def_reminder *r = &c->reminders[i];
+		char row[200];
+
+		if (!r->supported)
+			continue;
+		snprintf(row, sizeof(row), "\n| %s | %s | %s | %s |\n", r->id,
+			r->heading[0] ? r->heading : "-",
+			r->line_template[0] ? r->line_template : "-", r->sms[0] ? r->sms : "-");
+		if (!strstr(table, row))
+			fail_msg("docs/campaign.md lacks%s", row);
+		n++;
+	}
+	for (const char *s = strchr(table, '\n'); s && s[1] == '|'; s = strchr(s + 1, '\n'))
+		rows++;
+	assert_int_equal(rows, n + 1); /* and the line below the head */
+	buf_fini(&doc);
+}
+
 static void words_that_stand_for_two_categories_are_refused(void **state)
 {
 	(void)state;
@@ -691,6 +731,8 @@ int main(void)
 		cmocka_unit_test(unreachable_reminders_are_refused),
 		cmocka_unit_test(conditions_that_are_not_understood_are_refused),
 		cmocka_unit_test(reminder_without_day_or_heading_is_refused),
+		cmocka_unit_test(reminder_by_sms_names_its_text_and_goes_to_no_list),
+		cmocka_unit_test(table_of_texts_is_that_of_the_definition),
 		cmocka_unit_test(words_that_stand_for_two_categories_are_refused),
 		cmocka_unit_test(all_mistakes_of_a_file_are_reported_at_once),
 		cmocka_unit_test(include_of_other_files_is_refused),

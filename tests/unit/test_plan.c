@@ -401,7 +401,8 @@ static void digest_names_whom_to_telephone(void **state)
 	decide("2022-06-24T09:00", "2022-06-24T09:00");
 	assert_non_null(strstr(text_to("150000"), "民政局 ＜＠all＞、文明办 钱七\n"));
 	assert_null(strstr(text_to("150000"), "孙八"));
-	assert_non_null(strstr(text_to("150000"), "> 2 包头市　未回复“收到”　未登记联系人\n"));
+	assert_non_null(
+		strstr(text_to("150000"), "> 2 包头市　未回复“收到”　已提醒0次　未登记联系人\n"));
 }
 
 static void deputies_and_duty_get_their_own_message(void **state)

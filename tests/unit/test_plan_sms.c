@@ -318,6 +318,25 @@ static void escalation_says_how_often_and_when_the_contacts_were_told(void **sta
 		message_to(k)->text, "已提醒联系人3次，最近8月17日9:00，最近回复8月18日10:00。"));
 }
 
+static void telephone_list_says_how_often_each_unit_was_told(void **state)
+{
+	const struct plan_message *m;
+
+	(void)state;
+	were_reminded(league, "2022-08-19T09:00");
+	were_reminded(league, "2022-08-19T15:00");
+	decide("2022-08-22T09:00");
+	m = NULL;
+	for (size_t i = 0; i < d.n_messages; i++) {
+		if (!strcmp(d.messages[i].to.key, "150000"))
+			m = &d.messages[i];
+	}
+	assert_non_null(m);
+	assert_non_null(strstr(m->text, "　已提醒2次，最近8月19日15:00　"));
+	assert_non_null(strstr(m->text, "　已提醒0次　"));
+	assert_null(strstr(m->text, "另有")); /* all units have room */
+}
+
 /* ---- how many a person may get ---- */
 
 static void official_gets_three_messages_a_day_and_no_fourth(void **state)
@@ -439,6 +458,7 @@ int main(void)
 		TEST(deputy_with_a_number_alone_is_out_of_reach_without_a_gateway),
 		TEST(who_is_on_duty_gets_an_sms_on_the_saturday),
 		TEST(escalation_says_how_often_and_when_the_contacts_were_told),
+		TEST(telephone_list_says_how_often_each_unit_was_told),
 		TEST(official_gets_three_messages_a_day_and_no_fourth),
 		TEST(official_gets_ten_messages_in_seven_days_and_no_eleventh),
 		TEST(message_does_not_stand_in_its_own_way),

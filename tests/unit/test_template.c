@@ -510,6 +510,7 @@ static void every_shipped_text_fits_with_its_longest_values(void **state)
 		plan_vars_set(&vars, "contacts_line", "民政局 阿拉腾其木格、文明办 乌云塔娜", true),
 		0);
 	assert_int_equal(plan_vars_set(&vars, "lines", "一行", false), 0);
+	assert_int_equal(plan_vars_set(&vars, "reminded", "40次，最近8月17日15:00", false), 0);
 	templates_each(s.t, check_shipped, &e);
 	assert_true(e.n >= 67);
 	plan_vars_fini(&vars);
