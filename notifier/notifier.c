@@ -16,9 +16,13 @@
 #include "core/base/text.h"
 #include "core/io/ctlsock.h"
 #include "core/wire/topic.h"
+#include "notifier/engine/broadcast.h"
 #include "notifier/engine/connect.h"
 #include "notifier/engine/control.h"
 #include "notifier/engine/engine.h"
+#include "notifier/engine/gates.h"
+#include "notifier/engine/honours.h"
+#include "notifier/engine/publicity.h"
 #include "notifier/engine/reload.h"
 #include "notifier/engine/scripts.h"
 #include "notifier/engine/sms.h"
@@ -68,6 +72,7 @@ static void on_broker(void *ctx)
 	n->e.activity++;
 	simclock_on_connect(&n->e);
 	state_publish_all(&n->e);
+	publicity_on_connect(&n->e);
 	dispatch_on_connect(&n->e);
 }
 
@@ -84,6 +89,7 @@ static void on_broker_drain(void *ctx)
 {
 	struct notifier *n = ctx;
 
+	publicity_on_drain(&n->e);
 	dispatch_on_drain(&n->e);
 }
 
@@ -290,7 +296,7 @@ static void stop_in_order(void *ctx)
 	struct notifier *n = ctx;
 	struct engine *e = &n->e;
 
-	if (sms_inflight(e) && clock_mono_ms() < n->stop_limit_ms) {
+	if ((sms_inflight(e) || broadcast_inflight(e)) && clock_mono_ms() < n->stop_limit_ms) {
 		timer_after(n->stop_timer, STOP_LOOK_MS);
 		return;
 	}
@@ -315,6 +321,7 @@ static void on_stop_signal(void *ctx, int signum)
 	n->e.stopping = true;
 	n->stop_limit_ms = clock_mono_ms() + STOP_REQUESTS_MS;
 	sms_halt(&n->e);
+	broadcast_halt(&n->e);
 	if (n->e.mqtt && mqtt_connected(n->e.mqtt))
 		publish_status(n, false);
 	stop_in_order(n);
@@ -379,6 +386,7 @@ static void on_gateways(void *ctx)
 	struct notifier *n = ctx;
 
 	sms_on_change(&n->e);
+	broadcast_kick(&n->e);
 }
 
 static int create_sms(struct notifier *n)
@@ -393,7 +401,8 @@ static int create_sms(struct notifier *n)
 		return rc;
 	}
 	gateways_on_change(e->gateways, on_gateways, n);
-	return sms_create(e);
+	rc = sms_create(e);
+	return rc < 0 ? rc : broadcast_run_create(e);
 }
 
 static int create_parts(struct notifier *n)
@@ -515,6 +524,12 @@ void notifier_destroy(struct notifier *n)
 		}
 		inbound_destroy(e);
 		sms_destroy(e);
+		broadcast_run_destroy(e);
+		publicity_free(e);
+		broadcast_free(e);
+		honours_free(e);
+		audience_free(e);
+		gates_free(e);
 		scheduler_stop(e);
 		simclock_destroy(e);
 		tally_destroy(e);

@@ -10,6 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "notifier/campaign/effect.h"
+#include "notifier/engine/broadcast.h"
 #include "notifier/engine/control.h"
 
 enum { BIND_TTL_S = 24 * 3600 };
@@ -274,6 +275,7 @@ static void on_flag(void *ctx, int rc, const struct redis_value *v)
 	if (!call->e->paused)
 		dispatch_on_connect(call->e);
 	scheduler_kick(call->e);
+	broadcast_kick(call->e);
 	audit_kick(call->e);
 	if (wait_control(call->e, &c, on_bot_answer, f) < 0) {
 		control_end(call, 1, "done here, but the bot could not be told");

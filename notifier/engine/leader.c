@@ -11,7 +11,10 @@
 
 #include "core/base/log.h"
 #include "core/base/text.h"
-#include "notifier/engine/engine.h"
+#include "notifier/engine/broadcast.h"
+#include "notifier/engine/gates.h"
+#include "notifier/engine/honours.h"
+#include "notifier/engine/publicity.h"
 #include "notifier/engine/sms.h"
 
 static const char *const lease_keys[] = {KEY_LEASE};
@@ -23,29 +26,71 @@ struct asked {
 	int64_t at_ms; /* monotonic: the lease counts from when it was asked for */
 };
 
+/* ---- what is read after each connect, one thing behind the other, before anything is sent ---- */
+
+static bool goes_on(const struct engine *e, int rc)
+{
+	return rc >= 0 && e->leader &&
+	       !e->stopping; /* else it is asked again with the next renewal */
+}
+
 static void synced(struct engine *e, int rc)
 {
-	if (rc < 0 || !e->leader || e->stopping)
-		return; /* asked again with the next renewal */
+	if (!goes_on(e, rc))
+		return;
 	e->loaded = true;
 	health_set(e->health, "store", true);
 	state_publish_all(e);
 	dispatch_on_connect(e);
+	publicity_on_connect(e);
 	simclock_on_connect(e);
 	inbound_kick(e);
 	scheduler_kick(e);
+	broadcast_settle(e);
+	broadcast_kick(e);
 	audit_kick(e);
 }
 
-static bool goes_on(const struct engine *e, int rc)
+static void broadcasts_recovered(struct engine *e, int rc)
 {
-	return rc >= 0 && e->leader && !e->stopping;
+	if (goes_on(e, rc))
+		scheduler_sync_points(e, synced);
+}
+
+static void publicity_loaded(struct engine *e, int rc)
+{
+	if (goes_on(e, rc))
+		broadcast_recover(e, broadcasts_recovered);
+}
+
+static void gates_loaded(struct engine *e, int rc)
+{
+	if (goes_on(e, rc))
+		publicity_load(e, publicity_loaded);
+}
+
+static void broadcasts_loaded(struct engine *e, int rc)
+{
+	if (goes_on(e, rc))
+		gates_load(e, gates_loaded);
+}
+
+static void honours_loaded(struct engine *e, int rc)
+{
+	if (goes_on(e, rc))
+		broadcast_load(e, broadcasts_loaded);
+}
+
+static void audiences_loaded(struct engine *e, int rc)
+{
+	if (goes_on(e, rc))
+		honours_load(e, honours_loaded);
 }
 
 static void sms_recovered(struct engine *e, int rc)
 {
 	if (goes_on(e, rc))
-		scheduler_sync_points(e, synced);
+		audience_load(e, audiences_loaded);
 }
 
 /* What the journals know beyond the store is in the store now, among it SMS that are trying. */
@@ -60,6 +105,8 @@ static void loaded(struct engine *e, int rc)
 	if (goes_on(e, rc))
 		recover_start(e, recovered);
 }
+
+/* ---- the lease ---- */
 
 static void on_lease(void *ctx, int rc, const struct redis_value *v)
 {
@@ -149,6 +196,7 @@ void leader_on_redis_ready(struct engine *e)
 void leader_on_redis_away(struct engine *e)
 {
 	e->loaded = false;
+	broadcast_halt(e);
 	health_set(e->health, "store", false);
 }
 

@@ -19,7 +19,7 @@
 #include "core/base/log.h"
 #include "core/base/num.h"
 #include "core/base/text.h"
-#include "notifier/engine/engine.h"
+#include "notifier/engine/broadcast.h"
 #include "notifier/engine/sms.h"
 
 enum { RECONCILE_MAX = 100, ATTEMPTS_MAX = 1000 };
@@ -280,4 +280,5 @@ void recover_settle(struct engine *e)
 		a.n > 2 && !a.error)
 		(void)!redis_command(e->redis, NULL, NULL, (int)a.n, a.v, NULL);
 	args_fini(&a);
+	broadcast_recover_settle(e);
 }

@@ -16,7 +16,7 @@
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "core/wire/topic.h"
-#include "notifier/engine/engine.h"
+#include "notifier/engine/publicity.h"
 #include "notifier/engine/simclock.h"
 #include "notifier/engine/sms.h"
 
@@ -154,8 +154,8 @@ void simclock_check(struct engine *e)
 	if (!s->advancing || s->storing || !engine_ready(e) || !e->mqtt || !mqtt_connected(e->mqtt))
 		return;
 	/* What is handed over and lies with a participant that is not busy waits there for time to go on. */
-	if (!all_answered(e) || !scheduler_quiet(e) || !sms_quiet(e) || inbound_pending(e) ||
-		e->unpublished)
+	if (!all_answered(e) || !scheduler_quiet(e) || !sms_quiet(e) || !broadcast_quiet(e) ||
+		inbound_pending(e) || e->unpublished)
 		return;
 	if (s->asked_activity != e->activity || s->moved) {
 		s->moved = false;
@@ -168,6 +168,8 @@ void simclock_check(struct engine *e)
 		return;
 	}
 	next = scheduler_next_ms(e);
+	next = broadcast_next_ms(e) < next ? broadcast_next_ms(e) : next;
+	next = publicity_next_ms(e) < next ? publicity_next_ms(e) : next;
 	for (size_t i = 0; i < s->n; i++)
 		if (s->who[i].next_ms < next)
 			next = s->who[i].next_ms;
