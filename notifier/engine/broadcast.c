@@ -464,13 +464,48 @@ int broadcast_sweep_cancelled(
 	return rc;
 }
 
+/* ---- after a load: one after the other, from the first ---- */
+
+static void settle_next(void *ctx, int rc);
+
+/* 1: something of B is under way; 0: there was nothing to do; negative. */
+static int settle_one(struct engine *e, struct broadcast *b)
+{
+	int rc;
+
+	if (!b->started_ms || b->state == BROADCAST_RUNNING)
+		return 0; /* the sender counts what it sends */
+	if (b->state == BROADCAST_CANCELLED && !b->swept)
+		rc = broadcast_sweep_cancelled(e, b, settle_next, e);
+	else if (!b->sums_known)
+		rc = broadcast_recount(e, b, settle_next, e);
+	else
+		return 0;
+	return rc < 0 ? rc : 1;
+}
+
+static void settle_next(void *ctx, int rc)
+{
+	struct engine *e = ctx;
+	struct broadcasts *l = e->broadcasts;
+
+	while (rc == 0 && l->settled < l->n) {
+		rc = settle_one(e, l->items[l->settled++]);
+		if (rc == 1)
+			return;
+	}
+	l->settling = false;
+	if (rc < 0)
+		LOG_WARN("broadcasts_not_settled", "err=%s", err_name(rc)); /* by the next load */
+}
+
 void broadcast_settle(struct engine *e)
 {
-	for (size_t i = 0; i < e->broadcasts->n; i++) {
-		struct broadcast *b = e->broadcasts->items[i];
+	struct broadcasts *l = e->broadcasts;
 
-		if (b->state == BROADCAST_CANCELLED && b->started_ms && !b->swept &&
-			broadcast_sweep_cancelled(e, b, NULL, NULL) < 0)
-			LOG_WARN("broadcast_not_swept", "broadcast=%s", b->id);
-	}
+	l->settled = 0; /* one that is under way begins anew */
+	if (l->settling)
+		return;
+	l->settling = true;
+	settle_next(e, 0);
 }

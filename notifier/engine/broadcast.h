@@ -77,7 +77,9 @@ struct broadcast {
 struct broadcasts {
 	struct broadcast *items[BROADCASTS_MAX]; /* owned, in order of planning */
 	size_t n;
-	bool planning; /* one plan at a time: no publicity twice */
+	bool planning;  /* one plan at a time: no publicity twice */
+	size_t settled; /* of ITEMS, by broadcast_settle() */
+	bool settling;
 };
 
 struct broadcast *broadcast_find(const struct engine *e, const char *id);
@@ -112,7 +114,7 @@ int broadcast_store(struct engine *e, const struct broadcast *b, const char *aud
 /* B is cancelled: what waited becomes CANCELLED, and B says so in the store. DONE(rc), may be NULL. */
 int broadcast_sweep_cancelled(struct engine *e, struct broadcast *b,
 	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
-/* After broadcast_recover(): does that for those a crash has kept from it. */
+/* After broadcast_recover(): does that for those a crash has kept from it, and counts what is not being sent. */
 void broadcast_settle(struct engine *e);
 
 /* broadcast_recover.c: after broadcast_load(), before anything is sent. May put sending on hold. */

@@ -13,7 +13,7 @@
 #include "core/base/mask.h"
 #include "core/base/text.h"
 #include "core/wire/topic.h"
-#include "notifier/engine/engine.h"
+#include "notifier/engine/publicity.h"
 #include "notifier/engine/sms.h"
 
 const char *dispatch_route(const struct engine *e, const char *channel, const char *unit)
@@ -131,6 +131,8 @@ bool dispatch_publish(struct engine *e, const struct message *m, int attempt)
 		text_copy(o.to, sizeof(o.to), m->uid) < 0 ||
 		text_copy(o.reply_to, sizeof(o.reply_to), m->rt) < 0)
 		return false;
+	if (!strcmp(m->kind, "pub"))
+		o.expires_at_ms = publicity_group_expires(e, m);
 	o.class = strcmp(m->class, "no_repeat") ? CLASS_MUST_ARRIVE : CLASS_NO_REPEAT;
 	o.type = strcmp(m->type, "markdown") ? TEXT_PLAIN : TEXT_MARKDOWN;
 	o.text = text_dup(m->text);

@@ -60,9 +60,11 @@ static void on_ctl(void *ctx, int rc, const struct redis_value *v)
 
 	if (!bad(l, rc, v, "load_ctl")) {
 		const char *paused = store_field(v, "paused"), *hold = store_field(v, "hold"),
+			   *stopped = store_field(v, "stopped"),
 			   *live = store_field(v, "live");
 
 		l->e->paused = paused && !strcmp(paused, "1");
+		l->e->stopped = l->e->paused && stopped;
 		l->e->live = live && !strcmp(live, "1");
 		if (text_copy(l->e->hold, sizeof(l->e->hold), hold ? hold : "") < 0)
 			memcpy(l->e->hold, "hold", 5);

@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/base/mask.h"
 #include "core/base/text.h"
+#include "notifier/engine/publicity.h"
 #include "notifier/engine/scheduler_internal.h"
 #include "notifier/engine/sms.h"
 
@@ -259,9 +260,15 @@ static void on_due(struct engine *e, struct message *m)
 {
 	int64_t now = engine_now_ms(e), parked;
 	bool is_sms = !strcmp(m->ch, "sms");
+	const char *state, *why;
 
 	if (strcmp(m->st, "queued"))
 		return;
+	state = strcmp(m->kind, "pub") ? NULL : publicity_group_verdict(e, m, &why, &parked);
+	if (state) {
+		schedule_finish(e, m, state, why, parked);
+		return;
+	}
 	if (m->expires_ms && now > m->expires_ms) {
 		schedule_finish(e, m, "expired", "its time is over", 0);
 		return;
