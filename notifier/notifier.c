@@ -27,6 +27,7 @@
 #include "notifier/engine/scripts.h"
 #include "notifier/engine/sms.h"
 #include "notifier/engine/tally.h"
+#include "notifier/engine/upload.h"
 #include "notifier/notifier.h"
 
 #define TOPIC_BOT_STATUS "sw/v1/status/bot/"
@@ -527,6 +528,7 @@ void notifier_destroy(struct notifier *n)
 		broadcast_run_destroy(e);
 		publicity_free(e);
 		broadcast_free(e);
+		upload_destroy(e);
 		honours_free(e);
 		audience_free(e);
 		gates_free(e);

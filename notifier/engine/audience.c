@@ -22,6 +22,7 @@ enum {
 
 struct loading {
 	struct engine *e;
+	unsigned adopted; /* how many imports had ended when it began */
 	void (*done)(struct engine *e, int rc);
 	struct audiences next;
 	struct {
@@ -145,6 +146,7 @@ int audience_adopt(struct engine *e, struct audience_info *a)
 	if (s->list.n == AUDIENCES_MAX)
 		return SW_ELIMIT;
 	mark_checked(s, a);
+	s->adopted++;
 	s->list.items[s->list.n++] = *a;
 	*a = (struct audience_info){0};
 	return 0;
@@ -161,6 +163,14 @@ static void loading_end(struct loading *l)
 
 	if (!s)
 		rc = -ENOMEM;
+	if (rc == 0 && s->adopted != l->adopted) {
+		/* An import ended meanwhile: what was read may lack it. */
+		list_fini(&l->next);
+		free(l->macs);
+		free(l);
+		audience_load(e, done);
+		return;
+	}
 	if (rc == 0) {
 		list_fini(&s->list);
 		s->list = l->next;
@@ -419,13 +429,15 @@ static void on_list(void *ctx, int rc, const struct redis_value *v)
 
 void audience_load(struct engine *e, void (*done)(struct engine *e, int rc))
 {
-	struct loading *l = calloc(1, sizeof(*l));
+	struct audience_state *s = audience_state(e);
+	struct loading *l = s ? calloc(1, sizeof(*l)) : NULL;
 
 	if (!l) {
 		done(e, -ENOMEM);
 		return;
 	}
 	l->e = e;
+	l->adopted = s->adopted;
 	l->done = done;
 	if (store_command(e->redis, on_list, l,
 		    (const char *const[]){"HGETALL", KEY_AUDIENCES, NULL}) < 0) {

@@ -22,6 +22,7 @@ struct audience_state {
 	size_t n_checked;
 	char refused[AUDIENCES_MAX][AUDIENCE_ID];
 	size_t n_refused;
+	unsigned adopted;               /* imports that have ended well */
 	struct audience_import *import; /* on its way */
 	TAILQ_HEAD(audience_ops, audience_op) ops;
 	size_t n_ops;

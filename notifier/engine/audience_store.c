@@ -64,6 +64,12 @@ struct audience_import {
 static void seal_next(struct audience_import *m);
 static void late_next(struct audience_import *m);
 
+/* A reload of the definition meanwhile does not matter. */
+static bool can_store(const struct engine *e)
+{
+	return e->leader && !e->stopping && redis_ready(e->redis);
+}
+
 /* ---- the end ---- */
 
 static void import_free(struct audience_import *m)
@@ -92,7 +98,7 @@ static void import_end(struct audience_import *m, int rc)
 	if (rc < 0)
 		LOG_WARN("audience_import_failed", "audience=%s err=%s", id, err_name(rc));
 	/* Without an answer to the last step it may be listed: the next load finds out. */
-	if (rc < 0 && rc != SW_EUNKNOWN && id[0] && engine_ready(e))
+	if (rc < 0 && rc != SW_EUNKNOWN && id[0] && can_store(e))
 		audience_forget(e, id, m->a->n_segments, NULL, NULL);
 	import_free(m);
 	if (s->is_closing)
@@ -291,7 +297,7 @@ static void sealed(void *ctx)
 	struct audience_part *part = &m->info.parts[s->segment];
 	int rc = s->rc;
 
-	if (m->owner->is_closing || !engine_ready(m->e))
+	if (m->owner->is_closing || !can_store(m->e))
 		rc = SW_EAWAY;
 	for (size_t i = 0; i < ARRAY_LEN(tails); i++)
 		key_list[i] = audience_key(keys[i], s->id, s->segment, tails[i]);
