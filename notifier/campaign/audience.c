@@ -166,11 +166,12 @@ static int on_row(void *ctx, const struct csv_row *row)
 	if (v != PHONE_MOBILE)
 		problems_error(r->p, r->name, row->line,
 			"mobile: %s: write 11 digits, or leave the row out", phone_verdict_text(v));
+	/* What is longer than a code may be a number that stands in the wrong column. */
 	if (area < 0)
 		problems_error(r->p, r->name, row->line,
-			"area_code: there is no unit \"%.40s\": write the six digits of the units "
+			"area_code: there is no unit \"%s\": write the six digits of the units "
 			"file",
-			row->cells[1]);
+			strlen(row->cells[1]) < UNIT_CODE ? row->cells[1] : "..");
 	/* With one bad row the file is refused: the others are still looked at, but need no room. */
 	if (r->p->n_errors)
 		return 0;
