@@ -23,6 +23,7 @@ enum { RETRY_BASE_MS = 15000, RETRY_CAP_MS = 1800000, MINUTE_MS = 60000 };
 static const unsigned level_sizes[BC_LEVELS] = {GATEWAY_MAX_NUMBERS, 8, 1};
 
 static void settle(struct bc_call *c);
+static void call_end(struct bc_call *c);
 
 /* ---- lists of indices --------------------------------------------------------------------------- */
 
@@ -93,6 +94,13 @@ static void give_back(struct bc_call *c)
 	l->n_todo += c->n;
 }
 
+/* Its record is in the journal and its effect not in the store: a recovery brings it there. */
+static void call_lost(struct bc_call *c)
+{
+	c->e->broadcast_run->is_behind |= c->pos > 0;
+	call_end(c);
+}
+
 static void call_end(struct bc_call *c)
 {
 	struct engine *e = c->e;
@@ -118,8 +126,8 @@ static void on_settled(void *ctx, int rc, const struct redis_value *v)
 	struct bc_segment *s = c->lease->segment;
 
 	if (rc < 0) {
-		broadcast_halt(e); /* the journal has it; it is read when the store is back */
-		call_end(c);
+		broadcast_halt(e);
+		call_lost(c);
 		return;
 	}
 	if (store_failed(rc, v, "broadcast_settle")) {
@@ -164,8 +172,9 @@ static void settle(struct bc_call *c)
 		c->e->broadcast_run->unsent--;
 	c->state = BC_SETTLING;
 	c->is_waiting = false;
-	if (c->e->broadcast_run->is_halted) {
-		call_end(c);
+	/* At an orderly stop the store still takes what ended. */
+	if (c->e->broadcast_run->is_halted && !c->e->stopping) {
+		call_lost(c);
 		return;
 	}
 	call_list(c, list);
@@ -183,7 +192,7 @@ static void settle(struct bc_call *c)
 	bc_arg(&a, c->code);
 	bc_arg(&a, is_last ? l->member : "");
 	bc_arg(&a, c->e->instance);
-	if (c->pos)
+	if (c->pos && !c->e->broadcast_run->is_behind)
 		bc_arg_int(&a, (int64_t)settled_position(c));
 	else
 		bc_arg(&a, "");
@@ -191,7 +200,7 @@ static void settle(struct bc_call *c)
 		c->e, "bc_settle", l->job->audience, l->segment->no, l->job->id, &a, on_settled, c);
 	if (rc == SW_EAWAY) {
 		broadcast_halt(c->e);
-		call_end(c);
+		call_lost(c);
 	} else if (rc < 0) {
 		c->is_waiting = true;
 		bc_again(c->e);
@@ -426,7 +435,7 @@ static void on_synced(void *ctx, int rc)
 
 	if (rc < 0) {
 		/* After a failed sync nobody knows what is on the disk: a new start opens the file anew. */
-		call_end(c);
+		call_lost(c);
 		engine_fatal(e, "journal_broken", 75);
 		return;
 	}
@@ -547,13 +556,16 @@ static void pick(struct bc_call *c, size_t max)
 		if (!(l->todo[i / 64] >> i % 64 & 1) || l->attempt[i] != c->attempt ||
 			l->level[i] != c->level)
 			continue;
-		for (; k > 0 && l->index[c->at[k - 1]] > l->index[i]; k--)
-			c->at[k] = c->at[k - 1];
+		l->todo[i / 64] &= ~(UINT64_C(1) << i % 64);
+		l->n_todo--;
+		while (k > 0 && l->index[c->at[k - 1]] > l->index[i])
+			k--;
+		if (k > 0 && l->index[c->at[k - 1]] == l->index[i])
+			continue; /* an entry that came twice */
+		memmove(&c->at[k + 1], &c->at[k], (c->n - k) * sizeof(c->at[0]));
 		c->at[k] = (uint16_t)i;
 		c->n++;
-		l->todo[i / 64] &= ~(UINT64_C(1) << i % 64);
 	}
-	l->n_todo -= c->n;
 }
 
 bool bc_call_start(struct engine *e, struct bc_lease *l, const char *gateway, size_t max)

@@ -63,7 +63,7 @@ void bc_count_end(struct bc_walk *w)
 {
 	struct broadcast *b = broadcast_find(w->e, w->id);
 
-	if (w->rc < 0 || !b)
+	if (w->rc < 0 || !b || !audience_find(w->e, w->audience))
 		return;
 	memcpy(b->sums, w->sums, sizeof(b->sums));
 	b->count = w->count;

@@ -115,6 +115,7 @@ struct broadcast_run {
 	size_t unsent;               /* calls before their request: they have no token yet */
 	double window; /* how many of these there may be: the gateway's pace shows in it */
 	bool is_halted; /* the store is away, or what it has was not compared with the journals yet */
+	bool is_behind; /* a call's outcome is in the journal only: the position stays where it is */
 	bool is_looking;              /* a look is due on a later turn */
 	struct bc_recovery *recovery; /* asked for */
 	bool is_recovering;           /* and begun: no call is in flight */

@@ -105,6 +105,8 @@ static void recover_end(struct bc_recovery *r)
 		run->recovery = NULL;
 		run->is_recovering = false;
 		run->is_halted = rc < 0;
+		if (rc == 0)
+			run->is_behind = false;
 		run->n_missing = 0;
 		for (size_t i = 0; i < r->n_files; i++)
 			if (!r->files[i].is_there)

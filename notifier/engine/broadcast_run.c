@@ -28,7 +28,7 @@ static int64_t least(int64_t a, int64_t b)
 
 static bool can_work(const struct engine *e)
 {
-	return engine_ready(e) && !e->broadcast_run->is_halted && !e->paused && !e->hold[0] &&
+	return engine_ready(e) && engine_may_send(e) && !e->broadcast_run->is_halted &&
 	       (e->live || !conf_bool(e->conf, "trial.enabled"));
 }
 
@@ -626,6 +626,10 @@ static void begin_jobs(struct engine *e)
 
 		if (b->state != BROADCAST_RUNNING || job_find(e, b->id))
 			continue;
+		if (!audience_find(e, b->audience)) {
+			bc_pause(e, b->id, "its audience is not to be trusted or missing");
+			continue;
+		}
 		j = job_create(e, b);
 		if (j)
 			job_set(e, j, b, true);
@@ -661,6 +665,8 @@ static void look(void *ctx)
 		claim_ahead(e, now);
 		if (run->next_ms > now && run->next_ms < INT64_MAX)
 			timer_at(run->wall, run->next_ms);
+	} else if (engine_ready(e) && clock_mono_ms() >= e->lease_until_ms) {
+		bc_again(e); /* it is renewed, or we end */
 	}
 	if (broadcast_quiet(e))
 		simclock_check(e);

@@ -210,6 +210,7 @@ static void start_provider(struct stage *s)
 		die("fork");
 	if (s->provider == 0) {
 		(void)prctl(PR_SET_PDEATHSIG, SIGKILL);
+		(void)prctl(PR_SET_NAME, "provider");
 		(void)signal(SIGPIPE, SIG_IGN);
 		serve(s, fd);
 	}
@@ -392,6 +393,7 @@ static void on_fence(void *ctx, int rc, const struct redis_value *v)
 	check(rc, "fence");
 	(void)snprintf(w->e.fence, sizeof(w->e.fence), "%lld", (long long)v->integer);
 	w->e.leader = true;
+	w->e.lease_until_ms = INT64_MAX;
 	audience_load(&w->e, on_audiences);
 }
 

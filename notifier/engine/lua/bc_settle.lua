@@ -28,10 +28,19 @@ end
 local is_sent = to == 2 or to == 12
 local is_end = to == 2 or to == 4 or to == 5
 local fc = A .. 'fc:' .. (ARGV[4] ~= '' and ARGV[4] or h[3] or '')
-local has_day = redis.call('EXISTS', fc) == 1
+local has_day = nil
 local counts, forgotten, ids, changed_ids, k = {}, 0, {}, {}, 1
 for i = 1, #list, 2 do
 	ids[#ids + 1] = string.byte(list, i) * 256 + string.byte(list, i + 1)
+end
+-- Whole bytes of people who are all still in flight, and nobody's caps change: the usual case.
+local n, first_id, last_id = #ids, ids[1], ids[#ids]
+if n > 0 and n % 2 == 0 and first_id % 2 == 0 and last_id - first_id + 1 == n and is_sent and
+	redis.call('GETRANGE', B .. 'oc', first_id / 2, floor(last_id / 2)) == string.rep('\17', n / 2) then
+	redis.call('SETRANGE', B .. 'oc', first_id / 2, string.rep(string.char(new * 17), n / 2))
+	counts[16 + new] = n
+	changed_ids = ids
+	k = n + 1
 end
 while k <= #ids do
 	local first, last = ids[k], k
@@ -41,6 +50,9 @@ while k <= #ids do
 	local o, f = floor(first / 2), floor(first / 4)
 	local oc = bytes(B .. 'oc', o, floor(ids[last] / 2))
 	local cc = bytes(A .. 'cc', o, floor(ids[last] / 2))
+	if has_day == nil then
+		has_day = redis.call('EXISTS', fc) == 1
+	end
 	local day_count = has_day and bytes(fc, f, floor(ids[last] / 4))
 	local changed, caps = false, false
 	for j = k, last do
