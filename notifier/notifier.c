@@ -388,6 +388,7 @@ static void on_gateways(void *ctx)
 
 	sms_on_change(&n->e);
 	broadcast_kick(&n->e);
+	state_publish_ops(&n->e);
 }
 
 static int create_sms(struct notifier *n)

@@ -10,9 +10,9 @@
 #include "notifier/engine/engine.h"
 
 enum {
-	STATE_ROWS = 200,         /* of any list in a topic */
-	STATE_SILENT_AFTER = 3,   /* reminders without a word from the unit: a person should call */
-	STATE_MESSAGE_STATES = 9, /* words of survey_state_name() */
+	STATE_ROWS = 200,       /* of any list in a topic */
+	STATE_SILENT_AFTER = 3, /* reminders without a word from the unit: a person should call */
+	STATE_MESSAGE_STATES = 13, /* words of survey_state_name() */
 };
 
 /* What the records of the messages say of one unit. */

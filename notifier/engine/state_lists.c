@@ -11,6 +11,7 @@
 #include "notifier/campaign/plan_text.h"
 #include "notifier/campaign/preview.h"
 #include "notifier/engine/state_internal.h"
+#include "notifier/sms/gateway.h"
 
 enum { TITLE = 96, TEXT_MAX = 16384, MINUTE_MS = 60000 };
 
@@ -100,6 +101,17 @@ static json_t *parked_json(const struct engine *e)
 	return list;
 }
 
+static json_t *gateways_json(const struct engine *e)
+{
+	json_t *list = json_array();
+	const char *name;
+
+	for (size_t i = 0; e->gateways && (name = gateways_name(e->gateways, i)) != NULL; i++)
+		json_array_append_new(list, json_pack("{s:s, s:s}", "name", name, "paused",
+						    gateway_paused(e->gateways, name)));
+	return list;
+}
+
 static json_t *messages_json(const struct engine *e)
 {
 	const struct survey *s = state_survey(e);
@@ -125,12 +137,12 @@ json_t *state_ops_json(struct engine *e)
 {
 	const struct survey *s = state_survey(e);
 
-	return json_pack("{s:b, s:s, s:b, s:b, s:o, s:I, s:I, s:i, s:o, s:o, s:{s:b, s:I}}",
-		"paused", e->paused, "hold", e->hold, "live",
+	return json_pack("{s:b, s:b, s:s, s:b, s:b, s:o, s:I, s:I, s:i, s:o, s:o, s:{s:b, s:I}}",
+		"paused", e->paused, "stopped", e->stopped, "hold", e->hold, "live",
 		e->live || !conf_bool(e->conf, "trial.enabled"), "store", e->loaded, "messages",
 		messages_json(e), "queue", (json_int_t)(s ? s->queue_total : 0), "contacts",
 		(json_int_t)e->world.contacts.n, "unreachable", unreachable(e), "parked_routes",
-		parked_json(e), "gateways", json_array(), "bot", "online", e->state->bot_online,
+		parked_json(e), "gateways", gateways_json(e), "bot", "online", e->state->bot_online,
 		"since", (json_int_t)e->state->bot_since_ms);
 }
 

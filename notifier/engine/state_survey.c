@@ -11,8 +11,9 @@
 #include "core/base/text.h"
 #include "notifier/engine/state_internal.h"
 
-static const char *const words[STATE_MESSAGE_STATES] = {"queued", "handed_over", "accepted",
-	"unknown", "parked", "dead", "cancelled", "expired", "suppressed"};
+static const char *const words[STATE_MESSAGE_STATES] = {"queued", "handed_over", "trying",
+	"accepted", "delivered", "undelivered", "no_receipt", "unknown", "parked", "dead",
+	"cancelled", "expired", "suppressed"};
 
 const char *survey_state_name(size_t i)
 {
