@@ -45,7 +45,7 @@ const struct conf_item settings_table[] = {
 	{"http.rate_per_ip", CONF_INT, CONF_RELOAD, "50", 0, 1000000,
 		"Requests a second from one address without a good signature; 0: no limit."},
 	{"http.public_url", CONF_STRING, 0, NULL, 0, 255,
-		"Address of the bot as SMS gateways reach it; empty: http.listen and http.port."},
+		"Address of the bot's pages as people reach them, for texts that name one."},
 	{"http.tls_in_front", CONF_BOOL, 0, "false", 0, 0,
 		"A proxy on this host speaks HTTPS for the pages: cookies are Secure, and the "
 		"client's "
@@ -145,6 +145,8 @@ const struct conf_item settings_table[] = {
 	{"sms.kannel.password_file", CONF_SECRET, 0, NULL, 0, 4000, "File with the password."},
 	{"sms.kannel.from", CONF_STRING, 0, NULL, 0, 20,
 		"Number that messages are sent from and replies go to, with extension."},
+	{"sms.kannel.bot_url", CONF_STRING, 0, NULL, 0, 255,
+		"Address of the bot as Kannel reaches it; empty: http.listen and http.port."},
 	{"sms.kannel.rate", CONF_INT, CONF_RELOAD, "50", 1, MAX_RATE, "Requests a second."},
 	{"sms.callback_tokens.aliyun", CONF_SECRET, 0, NULL, 0, 4000,
 		"File with the secret part of the callback's path."},

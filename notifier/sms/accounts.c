@@ -58,10 +58,10 @@ static int keep_secret(struct account *a, const struct conf *c, const char *path
 	return rc < 0 ? rc : keep(a, secret, view);
 }
 
-/* Where a gateway reaches the bot: http.public_url, or its own address when that can be named; "" otherwise. */
+/* Where Kannel reaches the bot: sms.kannel.bot_url, or its own address when that can be named; "" otherwise. */
 static void add_base(const struct conf *c, struct buf *out)
 {
-	const char *url = conf_str(c, "http.public_url"), *listen = conf_str(c, "http.listen");
+	const char *url = conf_str(c, "sms.kannel.bot_url"), *listen = conf_str(c, "http.listen");
 	size_t n = strlen(url);
 
 	if (n > 0) {

@@ -72,7 +72,7 @@ struct gateway_request {
 struct gateways;
 
 /*
- * Reads sms.*, outbound.mid_header and http.public_url (where Kannel reports to). No route configured: an object that has
+ * Reads sms.*, outbound.mid_header and where the bot listens (Kannel reports to it). No route configured: an object that has
  * no gateway. SW_ECONF: a secret cannot be read, an address makes no sense, there is no driver.
  */
 int gateways_create(struct loop *l, const struct conf *c, struct metrics *m, struct gateways **ret,

@@ -95,8 +95,8 @@ static void secret(const char *name)
 		file_write(test_path(name), 0600, TOKEN "\n", strlen(TOKEN "\n"), NULL), 0);
 }
 
-/* SMS: inside of the sms group behind its gateways. */
-static struct conf *conf_of(const char *sms, const char *more)
+/* SMS: more of the sms group; KANNEL: more of sms.kannel. */
+static struct conf *conf_of(const char *sms, const char *kannel)
 {
 	struct problems p;
 	struct conf *c = NULL;
@@ -106,16 +106,16 @@ static struct conf *conf_of(const char *sms, const char *more)
 	(void)snprintf(name, sizeof(name), "conf-%d.conf", tests_run++);
 	buf_init(&b, 4096);
 	(void)buf_addf(&b,
-		"outbound = { mid_header = \"X-Test-Mid\"; };\n%s\nsms = { sign = \"内蒙古民政\"; "
+		"outbound = { mid_header = \"X-Test-Mid\"; };\nsms = { sign = \"内蒙古民政\"; "
 		"%s\n"
 		"aliyun = { endpoint = \"http://127.0.0.1:%u\"; access_key_id = \"i\"; secret_file "
 		"= "
 		"\"secret\"; rate = 5000; };\n"
 		"kannel = { url = \"http://127.0.0.1:%u/sendsms\"; username = \"u\"; password_file "
 		"= "
-		"\"secret\"; from = \"106980001\"; rate = 10; };\n"
+		"\"secret\"; from = \"106980001\"; %s rate = 10; };\n"
 		"callback_tokens = { kannel = \"secret\"; }; };\n",
-		more, sms, f.port, f.port);
+		sms, f.port, f.port, kannel);
 	secret("secret");
 	assert_int_equal(file_write(test_path(name), 0600, b.data, b.len, NULL), 0);
 	buf_fini(&b);
@@ -346,8 +346,7 @@ static void kannel_is_told_where_reports_go(void **state)
 		"/report?id=m-1&st=%%d&to=%%p&reply=%%A&kid=%%I");
 	assert_string_equal(f.dlr_url, expected);
 	gateways_destroy(f.g);
-	c = conf_of(
-		"route = [ \"kannel\" ];", "http = { public_url = \"https://bot.example/\"; };");
+	c = conf_of("route = [ \"kannel\" ];", "bot_url = \"https://bot.example/\";");
 	assert_int_equal(gateways_create(f.loop, c, f.metrics, &f.g, NULL), 0);
 	conf_free(c);
 	f.status = 202;
