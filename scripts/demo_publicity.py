@@ -4,7 +4,7 @@ Everything is done as the office does it: by commands, the planning by one opera
 """
 import os
 
-from demo_stack import ROOT, get, post
+from demo_stack import ROOT, post
 
 RESIDENTS = 1000
 AREAS = ["150100", "150200", "150700", "152200", "150500", "150400", "152500", "150900", "150600", "150800", "150300",
@@ -15,7 +15,7 @@ ANSWERS = [
     # b1 is read in the morning of 8 October
     ("2022-10-08T10:20", 40, "R"), ("2022-10-08T10:31", 391, "退订"), ("2022-10-08T11:02", 702, "Ｒ"),
     ("2022-10-08T12:15", 703, "TD"), ("2022-10-08T12:40", 250, "帮助"),
-    ("2022-10-08T15:30", 640, "名单里的一位我认识，做得很好"),
+    ("2022-10-08T15:30", 640, "对名单有异议，请核实"),
     ("2022-10-09T18:05", 391, "恢复接收"),
 ]
 
@@ -66,9 +66,9 @@ class Publicity:
     def release(self, id):
         """The second person looks at it, and releases exactly that."""
         shown = self.stack.json("broadcast", "show", id)
-        self.stack.cli("broadcast", "approve", id, "--digest", shown["digest"], "--count", str(shown["count"]), by="chief")
+        self.stack.cli("broadcast", "approve", id, "--digest", shown["digest"], "--count", str(shown["recipients"]), by="chief")
         self.stack.cli("broadcast", "start", id, by="chief")
-        self.say("%s released by a second person for %d residents: %s" % (id, shown["count"], shown["text"]))
+        self.say("%s released by a second person for %d residents: %s" % (id, shown["recipients"], shown["text"]))
 
     def plan(self, *words):
         return self.stack.json("broadcast", "plan", "--audience", "a1", *words, by="office")["id"]
@@ -77,12 +77,12 @@ class Publicity:
         id = self.plan("--announce")
         shown = self.stack.json("broadcast", "show", id)
         self.refused("whoever planned it cannot release it", "broadcast", "approve", id, "--digest", shown["digest"],
-                     "--count", str(shown["count"]), by="office")
-        self.stack.cli("broadcast", "approve", id, "--digest", shown["digest"], "--count", str(shown["count"]), by="chief")
+                     "--count", str(shown["recipients"]), by="office")
+        self.stack.cli("broadcast", "approve", id, "--digest", shown["digest"], "--count", str(shown["recipients"]), by="chief")
         self.refused("the document is not out yet", "broadcast", "start", id, by="chief")
         self.stack.cli("campaign", "gate", "document.issued", by="chief")
         self.stack.cli("broadcast", "start", id, by="chief")
-        self.say("the document is issued: %s goes to %d residents: %s" % (id, shown["count"], shown["text"]))
+        self.say("the document is issued: %s goes to %d residents: %s" % (id, shown["recipients"], shown["text"]))
 
     def tell_worker(self):
         # One answer of the gateway gets lost: nobody is told twice, and the receipts say what became of it.
@@ -100,7 +100,7 @@ class Publicity:
 
     def rows(self):
         """Each broadcast as the notifier counts it."""
-        return self.stack.json("broadcast", "progress")
+        return self.stack.rows("broadcast", "progress")
 
     def judge(self):
         return self.wrong

@@ -82,6 +82,10 @@ class Stack:
     def json(self, *words, by=None):
         return json.loads(self.cli(*words, "--json", by=by).stdout)
 
+    def rows(self, *words):
+        """Commands that list answer one object on each line."""
+        return [json.loads(line) for line in self.cli(*words, "--json").stdout.splitlines()]
+
     def insist(self, *words, by=None):
         """The same command until it is done: exit 69 and 75 say that somebody is being started again."""
         deadline = time.monotonic() + BACK_LIMIT_S
