@@ -7,6 +7,7 @@
 #include "notifier/engine/connect.h"
 #include "notifier/engine/control.h"
 #include "notifier/engine/each.h"
+#include "notifier/engine/broadcast.h"
 #include "notifier/engine/scripts.h"
 #include "notifier/export.h"
 
@@ -14,7 +15,7 @@ enum { CONNECT_MS = 10000 };
 
 struct export
 {
-	struct engine e; /* only loop, redis, conf and data key are used */
+	struct engine e; /* without a lease: loop, redis, conf, definition and data key are used */
 	struct clock clock;
 	struct timer *limit;
 	bool asked;
@@ -39,6 +40,45 @@ static void done(void *ctx, int rc)
 	loop_stop(x->e.loop);
 }
 
+static struct export *export_of(struct engine *e)
+{
+	return (struct export *)(void *)e; /* its first member */
+}
+
+static void one_row(void *ctx, json_t *row)
+{
+	(void)ctx;
+	(void)json_dumpf(row, stdout, JSON_COMPACT);
+	(void)putchar('\n');
+	json_decref(row);
+}
+
+static void messages_done(void *ctx, int rc)
+{
+	struct export *x = ctx;
+
+	if (rc == 0)
+		rc = broadcast_export(&x->e, one_row, done, x);
+	if (rc < 0)
+		done(x, rc);
+}
+
+static void broadcasts_loaded(struct engine *e, int rc)
+{
+	if (rc < 0)
+		done(export_of(e), rc);
+	else
+		each_message(e, one, messages_done, export_of(e));
+}
+
+static void audiences_loaded(struct engine *e, int rc)
+{
+	if (rc < 0)
+		done(export_of(e), rc);
+	else
+		broadcast_load(e, broadcasts_loaded);
+}
+
 static void on_ready(void *ctx)
 {
 	struct export *x = ctx;
@@ -46,7 +86,17 @@ static void on_ready(void *ctx)
 	if (x->asked)
 		return;
 	x->asked = true;
-	each_message(&x->e, one, done, x);
+	timer_stop(x->limit);
+	audience_load(&x->e, audiences_loaded);
+}
+
+static void on_away(void *ctx, const char *why)
+{
+	struct export *x = ctx;
+
+	(void)why;
+	if (x->asked)
+		done(x, SW_EAWAY); /* half an export is none */
 }
 
 static void on_limit(void *ctx)
@@ -60,13 +110,20 @@ static void on_limit(void *ctx)
 
 int export_run(struct conf *conf)
 {
-	static const struct redis_events events = {.on_ready = on_ready};
+	static const struct redis_events events = {.on_ready = on_ready, .on_away = on_away};
 	struct export x = {.e = {.conf = conf}, .exit_code = 70};
 	struct sw_err err = {0};
+	struct problems p;
 	int rc;
 
 	clock_init_real(&x.clock);
-	rc = loop_create(&x.clock, &x.e.loop);
+	problems_init(&p);
+	rc = world_load(conf, &p, &x.e.world);
+	if (rc < 0)
+		problems_print(&p, stderr);
+	problems_fini(&p);
+	if (rc == 0)
+		rc = loop_create(&x.clock, &x.e.loop);
 	if (rc == 0)
 		rc = seal_key_load(conf_str(conf, "keys.data_file"), &x.e.data_key, &err);
 	if (rc == 0)
@@ -85,6 +142,9 @@ int export_run(struct conf *conf)
 		redis_close(x.e.redis, NULL, NULL);
 	if (x.e.loop)
 		loop_destroy(x.e.loop);
+	broadcast_free(&x.e);
+	audience_free(&x.e);
+	world_fini(&x.e.world);
 	conf_free(conf);
 	return x.exit_code;
 }

@@ -196,7 +196,8 @@ static void on_forgotten(void *ctx, int rc)
 /* Removes what broken-off imports have left, one after the other. */
 static void forget_next(struct loading *l)
 {
-	while (l->n_begun > 0 && l->rc == 0) {
+	/* Whoever has no lease only looks. */
+	while (l->e->leader && l->n_begun > 0 && l->rc == 0) {
 		size_t i = --l->n_begun;
 
 		if (!strcmp(l->begun[i].id, audience_importing(l->e)))

@@ -157,9 +157,9 @@ const char *broadcast_message_state(enum broadcast_nibble n);
 /* A row of the export for each recipient of what was started: ONE takes ROW. DONE(rc). */
 int broadcast_export(struct engine *e, void (*one)(void *ctx, json_t *row),
 	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
-/* Counts all that were started anew: ONE with the sum of all outcomes, which is to be the count. DONE(rc), maybe at once. */
+/* Counts all that were started anew: ONE of each with what was planned, which is to be its sum. DONE(rc), maybe at once. */
 void broadcast_recount_all(struct engine *e,
-	void (*one)(void *ctx, const struct broadcast *b, int64_t sum),
+	void (*one)(void *ctx, const struct broadcast *b, int64_t planned),
 	void (*done)(void *ctx, int rc), void *ctx);
 
 /* broadcast_receipt.c: receipts whose out_id is a broadcast's. DONE(rc, matched): 0 when all are in the store. ITEMS is copied. */

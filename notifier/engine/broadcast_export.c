@@ -148,7 +148,8 @@ struct recounting {
 	struct engine *e;
 	size_t at;
 	struct broadcast *b;
-	void (*one)(void *ctx, const struct broadcast *b, int64_t sum);
+	int64_t planned; /* counting makes it what was found */
+	void (*one)(void *ctx, const struct broadcast *b, int64_t planned);
 	void (*done)(void *ctx, int rc);
 	void *ctx;
 };
@@ -158,16 +159,13 @@ static void recount_next(struct recounting *r);
 static void recount_one(void *ctx, int rc)
 {
 	struct recounting *r = ctx;
-	int64_t sum = 0;
 
 	if (rc < 0) {
 		r->done(r->ctx, rc);
 		free(r);
 		return;
 	}
-	for (int i = 0; i < NIBBLE_COUNT; i++)
-		sum += r->b->sums[i];
-	r->one(r->ctx, r->b, sum);
+	r->one(r->ctx, r->b, r->planned);
 	state_publish_broadcast(r->e, r->b);
 	recount_next(r);
 }
@@ -181,6 +179,7 @@ static void recount_next(struct recounting *r)
 		r->at++;
 	if (r->at < l->n) {
 		r->b = l->items[r->at++];
+		r->planned = r->b->count;
 		rc = broadcast_recount(r->e, r->b, recount_one, r);
 		if (rc == 0)
 			return;
@@ -190,7 +189,7 @@ static void recount_next(struct recounting *r)
 }
 
 void broadcast_recount_all(struct engine *e,
-	void (*one)(void *ctx, const struct broadcast *b, int64_t sum),
+	void (*one)(void *ctx, const struct broadcast *b, int64_t planned),
 	void (*done)(void *ctx, int rc), void *ctx)
 {
 	struct recounting *r = calloc(1, sizeof(*r));

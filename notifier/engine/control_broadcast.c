@@ -46,7 +46,7 @@ static int percent_of(const struct tale *t)
 	return t->planned ? (int)((t->planned - t->waiting) * 100 / t->planned) : 0;
 }
 
-static json_t *tale_json(const struct broadcast *b)
+json_t *release_progress_json(const struct broadcast *b)
 {
 	struct tale t = tale_of(b);
 
@@ -88,7 +88,7 @@ void control_broadcast_progress(struct control_call *call)
 		if (id && strcmp(l->items[i]->id, id))
 			continue;
 		if (call->json)
-			ctl_data(call->req, tale_json(l->items[i]));
+			ctl_data(call->req, release_progress_json(l->items[i]));
 		else
 			tale_line(call, l->items[i]);
 	}

@@ -10,7 +10,7 @@
 #include "core/base/log.h"
 #include "core/base/mask.h"
 #include "core/base/text.h"
-#include "notifier/engine/control.h"
+#include "notifier/engine/control_release.h"
 #include "notifier/engine/each.h"
 #include "notifier/engine/simclock.h"
 #include "notifier/engine/sms.h"
@@ -78,7 +78,7 @@ static json_t *status_json(struct status *s)
 {
 	struct engine *e = s->call->e;
 	const struct campaign *c = e->world.c;
-	json_t *messages = json_object(), *units = json_array();
+	json_t *messages = json_object(), *units = json_array(), *broadcasts = json_array();
 	char text[40];
 
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
@@ -91,10 +91,13 @@ static json_t *status_json(struct status *s)
 				       c->units->items[u].name, "facts",
 				       facts_to_json(c, &e->world.facts[u])));
 	}
-	return json_pack("{s:s, s:s, s:b, s:s, s:b, s:o, s:o}", "campaign", c->id, "now",
-		civil_format_ms(engine_now_ms(e), text, sizeof(text)), "paused", e->paused, "hold",
-		e->hold, "live", e->live || !conf_bool(e->conf, "trial.enabled"), "messages",
-		messages, "units", units);
+	for (size_t i = 0; i < e->broadcasts->n; i++)
+		json_array_append_new(broadcasts, release_progress_json(e->broadcasts->items[i]));
+	return json_pack("{s:s, s:s, s:b, s:b, s:s, s:b, s:o, s:o, s:o}", "campaign", c->id, "now",
+		civil_format_ms(engine_now_ms(e), text, sizeof(text)), "paused", e->paused,
+		"stopped", e->stopped, "hold", e->hold, "live",
+		e->live || !conf_bool(e->conf, "trial.enabled"), "messages", messages, "units",
+		units, "broadcasts", broadcasts);
 }
 
 static void status_done(void *ctx, int rc)
@@ -131,6 +134,10 @@ static void status_done(void *ctx, int rc)
 	for (size_t i = 0; i < ARRAY_LEN(states); i++)
 		if (s->n[i])
 			ctl_line(call->req, "messages %s: %zu", states[i], s->n[i]);
+	for (size_t i = 0; i < e->broadcasts->n; i++)
+		ctl_line(call->req, "broadcast %s: %s  %s", e->broadcasts->items[i]->id,
+			broadcast_state_name(e->broadcasts->items[i]->state),
+			e->broadcasts->items[i]->title);
 out:
 	control_end(call, 0, NULL);
 	free(s);
@@ -335,9 +342,26 @@ static void export_one(void *ctx, const struct message *m)
 	ctl_data(call->req, control_export_json(call->e, m));
 }
 
+static void export_row(void *ctx, json_t *row)
+{
+	struct control_call *call = ctx;
+
+	ctl_data(call->req, row);
+}
+
+static void export_messages_done(void *ctx, int rc)
+{
+	struct control_call *call = ctx;
+
+	if (rc == 0)
+		rc = broadcast_export(call->e, export_row, plain_done, call);
+	if (rc < 0)
+		plain_done(call, rc);
+}
+
 void control_export(struct control_call *call)
 {
-	each_message(call->e, export_one, plain_done, call);
+	each_message(call->e, export_one, export_messages_done, call);
 }
 
 /* ---- recount ---- */
@@ -392,6 +416,36 @@ static void recount_one(void *ctx, const struct message *m)
 		wrong(r, "%s: state %s does not fit its attempts", m->mid, m->st);
 }
 
+/* Every recipient in exactly one state. */
+static void recount_broadcast(void *ctx, const struct broadcast *b, int64_t planned)
+{
+	struct recount *r = ctx;
+	int64_t sum = 0;
+
+	for (int i = 0; i < NIBBLE_COUNT; i++) {
+		sum += b->sums[i];
+		if (b->sums[i])
+			ctl_line(r->call->req, "%s %s %lld", b->id,
+				broadcast_nibble_name((enum broadcast_nibble)i),
+				(long long)b->sums[i]);
+	}
+	ctl_line(r->call->req, "%s planned %lld %s %lld = sum of the outcomes", b->id,
+		(long long)planned, sum == planned ? "=" : "BUT", (long long)sum);
+	r->wrong += sum != planned;
+}
+
+static void recount_broadcasts_done(void *ctx, int rc)
+{
+	struct recount *r = ctx;
+
+	control_end(r->call,
+		rc < 0     ? 69
+		: r->wrong ? 1
+			   : 0,
+		rc < 0 ? "the store went away meanwhile" : NULL);
+	free(r);
+}
+
 static void recount_end(struct recount *r)
 {
 	static const char *const sets[] = {
@@ -421,8 +475,7 @@ static void recount_end(struct recount *r)
 			ctl_line(call->req, "%s %zu", states[i], r->n[i]);
 	ctl_line(call->req, "planned %zu = sum of the states%s", r->total,
 		r->wrong ? ", BUT see above" : "");
-	control_end(call, r->wrong ? 1 : 0, NULL);
-	free(r);
+	broadcast_recount_all(call->e, recount_broadcast, recount_broadcasts_done, r);
 }
 
 struct card {

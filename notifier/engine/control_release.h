@@ -34,6 +34,8 @@ int release_announcement(const struct engine *e, char **ret_text, char **ret_par
 bool release_sendable(const struct engine *e, const char *template_id, char ret[REFUSAL]);
 /* B for people who look at it; OPTED_OUT < 0: not counted. */
 json_t *release_json(const struct engine *e, const struct broadcast *b, int64_t opted_out);
+/* How far it is, as a person counts: the members add up to "planned". */
+json_t *release_progress_json(const struct broadcast *b);
 void release_print(struct control_call *call, const struct broadcast *b, int64_t opted_out);
 /* Opt-outs in the segments of B. DONE(rc, n). */
 int release_count_opted_out(struct engine *e, const struct broadcast *b,

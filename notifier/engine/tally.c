@@ -8,6 +8,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "notifier/engine/broadcast.h"
 #include "notifier/engine/each.h"
 #include "notifier/engine/tally.h"
 
@@ -25,14 +26,12 @@ struct tally {
 	size_t n_rows;
 };
 
-static void one(void *ctx, const struct message *m)
+static void add(struct tally *t, const char *state, const char *class, double n)
 {
-	struct tally *t = ctx;
 	char labels[64];
 	size_t i = 0;
 
-	state_survey_one(t->e, m);
-	(void)snprintf(labels, sizeof(labels), "state=\"%s\",class=\"%s\"", m->st, m->class);
+	(void)snprintf(labels, sizeof(labels), "state=\"%s\",class=\"%s\"", state, class);
 	while (i < t->n_rows && strcmp(t->rows[i].labels, labels))
 		i++;
 	if (i == TALLY_MAX)
@@ -41,7 +40,27 @@ static void one(void *ctx, const struct message *m)
 		memcpy(t->rows[i].labels, labels, sizeof(labels));
 		t->n_rows++;
 	}
-	t->rows[i].n++;
+	t->rows[i].n += n;
+}
+
+static void one(void *ctx, const struct message *m)
+{
+	struct tally *t = ctx;
+
+	state_survey_one(t->e, m);
+	add(t, m->st, m->class, 1);
+}
+
+/* Recipients have no records: their outcomes are summed by the sender. */
+static void add_broadcasts(struct tally *t)
+{
+	const struct broadcasts *l = t->e->broadcasts;
+
+	for (size_t i = 0; l && i < l->n; i++)
+		for (int k = 0; l->items[i]->started_ms && k < NIBBLE_COUNT; k++)
+			if (l->items[i]->sums[k] > 0)
+				add(t, broadcast_message_state((enum broadcast_nibble)k),
+					"no_repeat", (double)l->items[i]->sums[k]);
 }
 
 static void done(void *ctx, int rc)
@@ -50,6 +69,7 @@ static void done(void *ctx, int rc)
 
 	t->running = false;
 	state_survey_end(t->e, rc);
+	add_broadcasts(t);
 	for (size_t i = 0; i < t->n_rows; i++) {
 		/* A state that has emptied stays in the list as 0. */
 		if (rc == 0)
