@@ -537,6 +537,7 @@ static void on_resumed(void *ctx, int rc)
 	if (!change_holds(h, rc))
 		return;
 	h->b->state = BROADCAST_RUNNING;
+	gateways_resume(h->call->e->gateways); /* a person has looked */
 	broadcast_kick(h->call->e);
 	if (publicity_group_resume(h->call->e, h->b, on_groups_resumed, h) < 0)
 		on_groups_resumed(h, SW_EAWAY);
