@@ -2,8 +2,7 @@
  * notifier/engine/broadcast_call.c: one request of a broadcast, from the mark to its outcome in the store.
  *
  * mark (1, caps debited) -> record B, synced -> request -> record b -> settle. Killed before B was synced, the request
- * surely did not go; after it, without b, nobody knows. A record B is "<broadcast> <audience>.<segment> <attempt>
- * <gateway> <day> <indices>", a record b "<end of its B> <nibble> <retry minute> <attempt> <level> <code>".
+ * surely did not go; after it, without b, nobody knows.
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -16,8 +15,6 @@
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "notifier/engine/broadcast_internal.h"
-
-enum { RETRY_BASE_MS = 15000, RETRY_CAP_MS = 1800000, MINUTE_MS = 60000 };
 
 /* How many a call may have at each level of the search for a bad number. */
 static const unsigned level_sizes[BC_LEVELS] = {GATEWAY_MAX_NUMBERS, 8, 1};
@@ -38,49 +35,6 @@ static void call_list(const struct bc_call *c, uint8_t *ret)
 		ret[2 * i] = (uint8_t)(call_index(c, i) >> 8);
 		ret[2 * i + 1] = (uint8_t)call_index(c, i);
 	}
-}
-
-/* "40320+96,40420": first and how many, as often as needed. */
-static void call_list_text(const struct bc_call *c, struct buf *out)
-{
-	for (unsigned i = 0, n; i < c->n; i += n) {
-		for (n = 1; i + n < c->n && call_index(c, i + n) == call_index(c, i) + n;)
-			n++;
-		(void)buf_addf(out, "%s%u", i ? "," : "", call_index(c, i));
-		if (n > 1)
-			(void)buf_addf(out, "+%u", n);
-	}
-}
-
-bool bc_list_parse(const char *s, uint8_t *ret, size_t max, size_t *ret_n)
-{
-	size_t n = 0;
-
-	while (*s) {
-		unsigned long from, count = 1;
-		char *end;
-
-		from = strtoul(s, &end, 10);
-		if (end == s)
-			return false;
-		if (*end == '+') {
-			s = end + 1;
-			count = strtoul(s, &end, 10);
-			if (end == s)
-				return false;
-		}
-		if (from >= AUDIENCE_SEGMENT || count > max - n)
-			return false;
-		for (unsigned long i = from; i < from + count; i++, n++) {
-			ret[2 * n] = (uint8_t)(i >> 8);
-			ret[2 * n + 1] = (uint8_t)i;
-		}
-		if (*end != ',' && *end != '\0')
-			return false;
-		s = *end ? end + 1 : end;
-	}
-	*ret_n = n;
-	return n > 0;
 }
 
 /* ---- the end ------------------------------------------------------------------------------------ */
@@ -137,9 +91,9 @@ static void on_settled(void *ctx, int rc, const struct redis_value *v)
 		return;
 	}
 	bc_sums(e, c->lease->job->id, s->no, v, 1);
-	if (c->retry_minute >= 0 && c->retry_minute * MINUTE_MS < s->retry_ms)
-		s->retry_ms = c->retry_minute * MINUTE_MS;
-	if (c->is_requeued)
+	if (c->outcome.retry_minute >= 0 && c->outcome.retry_minute * BC_MINUTE_MS < s->retry_ms)
+		s->retry_ms = c->outcome.retry_minute * BC_MINUTE_MS;
+	if (c->outcome.is_requeued)
 		give_back(c);
 	e->activity++;
 	call_end(c);
@@ -164,7 +118,7 @@ static void settle(struct bc_call *c)
 	struct bc_lease *l = c->lease;
 	struct bc_args a = {.n = 0};
 	uint8_t list[2 * GATEWAY_MAX_NUMBERS];
-	bool is_last = l->calls == 1 && l->n_todo == 0 && !c->is_requeued;
+	bool is_last = l->calls == 1 && l->n_todo == 0 && !c->outcome.is_requeued;
 	int rc;
 
 	l->is_ended = is_last;
@@ -179,17 +133,17 @@ static void settle(struct bc_call *c)
 	}
 	call_list(c, list);
 	bc_arg(&a, "verdict");
-	bc_arg_int(&a, c->to);
+	bc_arg_int(&a, c->outcome.to);
 	bc_arg_bytes(&a, list, 2 * c->n);
 	bc_arg(&a, c->day);
-	if (c->retry_minute >= 0)
-		bc_arg_int(&a, c->retry_minute);
+	if (c->outcome.retry_minute >= 0)
+		bc_arg_int(&a, c->outcome.retry_minute);
 	else
 		bc_arg(&a, "");
-	bc_arg_int(&a, c->retry_attempt);
-	bc_arg_int(&a, c->retry_level);
+	bc_arg_int(&a, c->outcome.retry_attempt);
+	bc_arg_int(&a, c->outcome.retry_level);
 	bc_arg_int(&a, civil_minute_of_ms(engine_now_ms(c->e)));
-	bc_arg(&a, c->code);
+	bc_arg(&a, c->outcome.code);
 	bc_arg(&a, is_last ? l->member : "");
 	bc_arg(&a, c->e->instance);
 	if (c->pos && !c->e->broadcast_run->is_behind)
@@ -249,15 +203,13 @@ void bc_lease_drop(struct engine *e, const struct bc_lease *l)
 /* The outcome, in the journal first. */
 static void record_outcome(struct bc_call *c)
 {
-	char payload[160];
+	char payload[BC_OUTCOME];
 	int rc;
 
-	(void)snprintf(payload, sizeof(payload), "%" PRIu64 " %d %" PRId64 " %u %u %s", c->pos,
-		c->to, c->retry_minute, c->retry_attempt, c->retry_level,
-		c->code[0] ? c->code : "-");
+	bc_outcome_format(&c->outcome, c->pos, payload);
 	rc = journal_append(c->e->journal, engine_now_ms(c->e), 'b', payload, NULL, NULL, NULL);
 	if (rc == SW_EINVAL) { /* a provider's code that is no text */
-		(void)snprintf(c->code, sizeof(c->code), "-");
+		(void)snprintf(c->outcome.code, sizeof(c->outcome.code), "-");
 		record_outcome(c);
 		return;
 	}
@@ -271,100 +223,35 @@ static void record_outcome(struct bc_call *c)
 /* It surely did not go: the lease takes its recipients back. */
 static void undo(struct bc_call *c, const char *why)
 {
-	c->to = NIBBLE_WAITING;
-	c->is_requeued = true;
-	c->retry_minute = -1;
-	(void)snprintf(c->code, sizeof(c->code), "%s", why);
+	c->outcome =
+		(struct bc_outcome){.to = NIBBLE_WAITING, .is_requeued = true, .retry_minute = -1};
+	(void)snprintf(c->outcome.code, sizeof(c->outcome.code), "%s", why);
 	if (c->pos)
 		record_outcome(c);
 	else
 		settle(c);
 }
 
-/* ---- what became of it: judged ------------------------------------------------------------------ */
-
-static void retry(struct bc_call *c, int64_t delay_ms, bool counts, bool narrows)
-{
-	unsigned attempt = c->attempt + (counts ? 1 : 0);
-
-	if (attempt > BROADCAST_MAX_ATTEMPTS) {
-		c->to = NIBBLE_EXHAUSTED;
-		return;
-	}
-	c->to = NIBBLE_RETRY;
-	c->retry_attempt = attempt;
-	c->retry_level = narrows && c->level + 1 < BC_LEVELS ? c->level + 1 : c->level;
-	/* The minute that begins then; at once is the minute that is running. */
-	c->retry_minute =
-		(engine_now_ms(c->e) + delay_ms + (delay_ms ? MINUTE_MS - 1 : 0)) / MINUTE_MS;
-}
-
-static int64_t longer(int64_t a, int64_t b)
-{
-	return a > b ? a : b;
-}
-
-static void judge_refusal(struct bc_call *c, const struct gateway_outcome *o)
-{
-	int64_t delay = RETRY_BASE_MS;
-
-	for (unsigned i = 1; i < c->attempt && delay < RETRY_CAP_MS; i++)
-		delay *= 2;
-	delay = longer(delay < RETRY_CAP_MS ? delay : RETRY_CAP_MS, o->retry_after_ms);
-	switch (o->cause) {
-	case GATEWAY_THROTTLE:
-		retry(c, longer(o->retry_after_ms, 1000), false, false);
-		break;
-	case GATEWAY_TROUBLE:
-	case GATEWAY_NET:
-		retry(c, delay, true, false);
-		break;
-	case GATEWAY_NUMBER:
-		if (c->n > 1)
-			retry(c, 0, true, true);
-		else
-			c->to = NIBBLE_INVALID;
-		break;
-	case GATEWAY_NUMBER_LATER:
-		retry(c, c->n > 1 ? 0 : delay, true, c->n > 1);
-		break;
-	case GATEWAY_ACCOUNT:
-	case GATEWAY_STOPPED:
-		c->to = NIBBLE_WAITING;
-		c->is_requeued = true;
-		break;
-	case GATEWAY_CONTENT:
-	case GATEWAY_OK:
-		c->to = NIBBLE_REFUSED;
-		bc_pause(c->e, c->lease->job->id, o->code);
-		break;
-	}
-}
+/* ---- the request -------------------------------------------------------------------------------- */
 
 static void on_outcome(void *ctx, const struct gateway_outcome *o)
 {
 	struct bc_call *c = ctx;
+	const struct bc_attempt attempt = {
+		.attempt = c->attempt, .level = c->level, .n = c->n, .now_ms = engine_now_ms(c->e)};
 	char labels[64];
 
-	c->retry_minute = -1;
-	if (text_copy(c->code, sizeof(c->code), o->code) < 0)
-		c->code[0] = '\0';
-	if (o->verdict == VERDICT_ACCEPTED)
-		c->to = NIBBLE_ACCEPTED;
-	else if (o->verdict == VERDICT_UNKNOWN)
-		c->to = NIBBLE_UNKNOWN;
-	else
-		judge_refusal(c, o);
+	bc_judge(&attempt, o, &c->outcome);
+	if (c->outcome.stops)
+		bc_pause(c->e, c->lease->job->id, o->code);
 	LOG_DEBUG("broadcast_call",
 		"broadcast=%s segment=%u first=%u n=%u attempt=%u verdict=%s code=%s",
 		c->lease->job->id, c->lease->segment->no, call_index(c, 0), c->n, c->attempt,
-		wire_verdict_name(o->verdict), c->code);
+		wire_verdict_name(o->verdict), c->outcome.code);
 	(void)snprintf(labels, sizeof(labels), "verdict=\"%s\"", wire_verdict_name(o->verdict));
 	metrics_add(c->e->metrics, "shouwang_broadcast_calls_total", labels, 1);
 	record_outcome(c);
 }
-
-/* ---- the request -------------------------------------------------------------------------------- */
 
 static bool may_send(void *ctx)
 {
@@ -460,17 +347,21 @@ static void on_synced(void *ctx, int rc)
 static void journal_call(struct bc_call *c)
 {
 	const struct bc_job *job = c->lease->job;
-	struct buf b;
+	struct bc_record r = {.segment = c->lease->segment->no, .attempt = c->attempt, .n = c->n};
 	uint64_t from = journal_position(c->e->journal);
+	struct buf b;
 	int rc;
 
+	memcpy(r.id, job->id, sizeof(r.id));
+	memcpy(r.audience, job->audience, sizeof(r.audience));
+	memcpy(r.gateway, c->gateway, sizeof(r.gateway));
+	memcpy(r.day, c->day, sizeof(r.day));
+	call_list(c, r.list);
 	buf_init(&b, BC_RECORD);
-	(void)buf_addf(&b, "%s %s.%u %u %s %s ", job->id, job->audience, c->lease->segment->no,
-		c->attempt, c->gateway, c->day);
-	call_list_text(c, &b);
-	rc = b.error ? b.error
-		     : journal_append(c->e->journal, engine_now_ms(c->e), 'B', b.data, on_synced, c,
-			       &c->pos);
+	rc = bc_record_format(&r, &b);
+	if (rc == 0)
+		rc = journal_append(
+			c->e->journal, engine_now_ms(c->e), 'B', b.data, on_synced, c, &c->pos);
 	buf_fini(&b);
 	if (rc < 0) {
 		LOG_ERROR("journal_refuses", "broadcast=%s err=%s", job->id, err_name(rc));
@@ -577,7 +468,7 @@ bool bc_call_start(struct engine *e, struct bc_lease *l, const char *gateway, si
 
 	if (!c)
 		return false;
-	*c = (struct bc_call){.e = e, .lease = l, .state = BC_MARKING, .retry_minute = -1};
+	*c = (struct bc_call){.e = e, .lease = l, .state = BC_MARKING};
 	(void)snprintf(c->gateway, sizeof(c->gateway), "%s", gateway);
 	bc_day(engine_now_ms(e), c->day);
 	pick(c, max < GATEWAY_MAX_NUMBERS ? max : GATEWAY_MAX_NUMBERS);

@@ -26,6 +26,8 @@ enum {
 	BC_RECORD =
 		1024, /* a B record: 96 indices of up to 5 digits with commas, and what stands before them */
 	BC_CODE = 48,
+	BC_OUTCOME = 160, /* a b record */
+	BC_MINUTE_MS = 60000,
 };
 
 struct bc_segment {
@@ -68,6 +70,16 @@ struct bc_lease {
 	uint8_t packed[BROADCAST_BATCH * AUDIENCE_NUMBER]; /* plain */
 };
 
+/* What became of a call. */
+struct bc_outcome {
+	enum broadcast_nibble to;
+	bool is_requeued;     /* surely not sent, and not its fault: the lease takes them back */
+	bool stops;           /* the broadcast: a person must look */
+	int64_t retry_minute; /* -1: none */
+	unsigned retry_attempt, retry_level;
+	char code[BC_CODE];
+};
+
 enum bc_call_state { BC_MARKING, BC_SYNCING, BC_SENDING, BC_SETTLING };
 
 struct bc_call {
@@ -81,12 +93,7 @@ struct bc_call {
 	unsigned n;                       /* that go (after the mark) */
 	uint16_t at[GATEWAY_MAX_NUMBERS]; /* places in the lease, by rising index */
 	uint64_t from_pos, pos; /* of the journal before and behind its record; 0: it has none */
-	/* its outcome */
-	enum broadcast_nibble to;
-	bool is_requeued;     /* surely not sent, and not its fault: the lease takes them back */
-	int64_t retry_minute; /* -1: none */
-	unsigned retry_attempt, retry_level;
-	char code[BC_CODE];
+	struct bc_outcome outcome;
 	bool is_waiting; /* the store did not take its outcome: once more after BC_AGAIN_MS */
 	bool is_next;
 };
@@ -198,13 +205,52 @@ bool bc_call_start(struct engine *e, struct bc_lease *l, const char *gateway, si
 void bc_calls_again(struct engine *e);
 /* Nothing of it is left to do: it goes from the store. Lost, a start puts it back, to no harm. */
 void bc_lease_drop(struct engine *e, const struct bc_lease *l);
-/* The indices of a record ("40320+96,40420"), packed for the scripts; false: it cannot be read. */
-bool bc_list_parse(const char *s, uint8_t *ret, size_t max, size_t *ret_n);
+
+/* ---- broadcast_outcome.c ------------------------------------------------------------------------- */
+
+struct bc_attempt {
+	unsigned attempt, level, n; /* N that went */
+	int64_t now_ms;
+};
+void bc_judge(
+	const struct bc_attempt *a, const struct gateway_outcome *answer, struct bc_outcome *ret);
+
+/* ---- broadcast_record.c -------------------------------------------------------------------------- */
+
+struct bc_record {
+	char id[BROADCAST_ID], audience[AUDIENCE_ID], gateway[12], day[9];
+	unsigned segment, attempt, n;
+	uint8_t list[2 * GATEWAY_MAX_NUMBERS]; /* indices, rising, as the scripts take them */
+};
+unsigned bc_index(const uint8_t *list, unsigned i);
+int bc_record_format(const struct bc_record *r, struct buf *out) SW_MUST_CHECK;
+bool bc_record_parse(const char *payload, struct bc_record *ret);
+/* POS: the end of the call's B record. */
+void bc_outcome_format(const struct bc_outcome *o, uint64_t pos, char ret[BC_OUTCOME]);
+bool bc_outcome_parse(const char *payload, uint64_t *ret_pos, struct bc_outcome *ret);
 
 /* ---- broadcast_recover.c ------------------------------------------------------------------------- */
 
 /* The recovery that was asked for: no call is in flight. */
 void bc_recover_begin(struct engine *e);
+
+/* ---- broadcast_job.c ------------------------------------------------------------------------------ */
+
+struct bc_job *bc_job_find(const struct engine *e, const char *id);
+struct bc_segment *bc_segment_find(struct bc_job *j, unsigned no);
+/* When B may be sent to: NOW, an instant to come, or INT64_MAX when its time is over. */
+int64_t bc_open_at(const struct engine *e, const struct broadcast *b, int64_t now);
+/* Jobs follow the list: opened, put to rest, ended; which of them may be sent now. */
+void bc_jobs_look(struct engine *e, int64_t now);
+/* B stops by itself until somebody has looked. */
+void bc_pause(struct engine *e, const char *id, const char *why);
+/* Everything in memory goes; no call may be in flight. */
+void bc_forget(struct engine *e);
+
+/* ---- broadcast_claim.c ---------------------------------------------------------------------------- */
+
+void bc_claim_ahead(struct engine *e, int64_t now);
+void bc_lease_free(struct engine *e, struct bc_lease *l);
 
 /* ---- broadcast_run.c ---------------------------------------------------------------------------- */
 
@@ -212,12 +258,7 @@ void bc_recover_begin(struct engine *e);
 bool bc_may_go(const struct engine *e, const char *id);
 void bc_call_ended(struct engine *e, struct bc_lease *l);
 void bc_changed(struct engine *e, const char *id);
-/* B stops by itself until somebody has looked. */
-void bc_pause(struct engine *e, const char *id, const char *why);
 /* Something failed for now: a look after BC_AGAIN_MS. */
 void bc_again(struct engine *e);
-void bc_lease_free(struct engine *e, struct bc_lease *l);
-/* Everything in memory goes; no call may be in flight. */
-void bc_forget(struct engine *e);
 
 #endif
