@@ -12,7 +12,6 @@
 #include "notifier/campaign/effect.h"
 #include "notifier/engine/broadcast.h"
 #include "notifier/engine/control.h"
-#include "notifier/engine/sms.h"
 
 enum { BIND_TTL_S = 24 * 3600 };
 
@@ -251,11 +250,7 @@ static void on_bot_answer(void *ctx, const struct wire_control *answer)
 			"done here, but the bot has not confirmed within 5 s: a send in progress "
 			"may still go out");
 	else {
-		size_t n = sms_inflight(call->e) + broadcast_inflight(call->e);
-
 		ctl_line(call->req, "ok, confirmed by the bot");
-		if (n && call->e->paused)
-			ctl_line(call->req, "%zu SMS were with the gateway already: let end", n);
 		control_end(call, 0, NULL);
 	}
 	free(f);
@@ -279,7 +274,7 @@ static void on_flag(void *ctx, int rc, const struct redis_value *v)
 	/* A bot that came while we paused has not got what was handed over before. */
 	if (!call->e->paused) {
 		dispatch_on_connect(call->e);
-		gateways_resume(call->e->gateways); /* a person has looked */
+		gateways_resume(call->e->gateways);
 	}
 	scheduler_kick(call->e);
 	broadcast_kick(call->e);

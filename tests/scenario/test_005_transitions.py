@@ -401,6 +401,14 @@ def test_sms_without_a_gateway_do_not_keep_the_chats_waiting(redis):
     assert len(due) == 4 and due[3] == "chat"
 
 
+def test_sms_without_a_gateway_are_due_when_their_time_is_over(redis):
+    for mid, ends in (("over", 199), ("later", 300), ("endless", 0)):
+        redis("HSET", R + "m:" + mid, "ch", "sms", "exp", ends)
+        redis("ZADD", R + "due", 10, mid)
+    got = poll(redis, slots="0")
+    assert got[2] == ["over"] and got[5] == 301 and got[7] == 2
+
+
 def test_a_lost_attempt_goes_back_to_the_outbox_under_its_number(redis):
     group(redis)
     assert rehand(redis) == 1

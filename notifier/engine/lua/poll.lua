@@ -29,19 +29,25 @@ elseif redis.call('HGET', KEYS[6], 'hold') then
 	state = 'hold'
 end
 local points, due, unknown, outbox, waiting, late = {}, {}, {}, {}, 0, {}
--- What waits for a gateway must not keep the chats waiting: it is passed over, up to a bound.
+-- What waits for a gateway must not keep the chats waiting: it is passed over, up to a bound. When its time is over it is due
+-- all the same, to be told so.
 local function select_due()
 	local slots, page = tonumber(ARGV[7]), 200
 	for from = 0, 9800, page do
 		local mids = redis.call('ZRANGE', KEYS[3], '-inf', string.format('%d', now), 'BYSCORE', 'LIMIT', from, page)
 		for _, mid in ipairs(mids) do
-			if redis.call('HGET', ARGV[9] .. mid, 'ch') ~= 'sms' then
+			local m = redis.call('HMGET', ARGV[9] .. mid, 'ch', 'exp')
+			local ends = tonumber(m[2] or '0')
+			if m[1] ~= 'sms' or (ends > 0 and ends < now) then
 				due[#due + 1] = mid
 			elseif slots > 0 then
 				slots = slots - 1
 				due[#due + 1] = mid
 			else
 				waiting = waiting + 1
+				if ends > 0 and (next_wall < 0 or ends + 1 < next_wall) then
+					next_wall = ends + 1
+				end
 			end
 			if #due == limit then
 				return
