@@ -191,13 +191,21 @@ static void show_rest(struct show *s)
 		ctl_data(call->req, j);
 	} else {
 		release_print(call, s->b, s->opted_out);
-		json_array_foreach(s->samples, i, area) json_array_foreach(
-			json_object_get(area, "numbers"), k, number) ctl_line(call->req,
-			"  e.g. %s %s", json_string_value(json_object_get(area, "area")),
-			json_string_value(number));
-		json_array_foreach(gates, i, g) ctl_line(call->req, "  gate %s: %s",
-			json_string_value(json_object_get(g, "name")),
-			json_is_true(json_object_get(g, "open")) ? "open" : "closed");
+		json_array_foreach(s->samples, i, area)
+		{
+			json_array_foreach(json_object_get(area, "numbers"), k, number)
+			{
+				ctl_line(call->req, "  e.g. %s %s",
+					json_string_value(json_object_get(area, "area")),
+					json_string_value(number));
+			}
+		}
+		json_array_foreach(gates, i, g)
+		{
+			ctl_line(call->req, "  gate %s: %s",
+				json_string_value(json_object_get(g, "name")),
+				json_is_true(json_object_get(g, "open")) ? "open" : "closed");
+		}
 		if (refused)
 			ctl_line(call->req, "  missing: %s", why);
 	}

@@ -89,10 +89,12 @@ static void say(const struct halt *h)
 			h->groups.sent);
 	if (h->kind == HALT_WITHDRAW)
 		ctl_line(req, "%s is withdrawn; screens and loudspeakers are told", h->item);
-	if (h->kind != HALT_PAUSE)
-		json_object_foreach(out, name, value) if (json_integer_value(value))
+	json_object_foreach(out, name, value)
+	{
+		if (h->kind != HALT_PAUSE && json_integer_value(value))
 			ctl_line(req, "cannot be recalled: %" JSON_INTEGER_FORMAT " %s",
 				json_integer_value(value), name);
+	}
 	json_decref(out);
 }
 

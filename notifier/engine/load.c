@@ -60,8 +60,7 @@ static void on_ctl(void *ctx, int rc, const struct redis_value *v)
 
 	if (!bad(l, rc, v, "load_ctl")) {
 		const char *paused = store_field(v, "paused"), *hold = store_field(v, "hold"),
-			   *stopped = store_field(v, "stopped"),
-			   *live = store_field(v, "live");
+			   *stopped = store_field(v, "stopped"), *live = store_field(v, "live");
 
 		l->e->paused = paused && !strcmp(paused, "1");
 		l->e->stopped = l->e->paused && stopped;

@@ -340,7 +340,10 @@ static void add_fields(struct args *a, json_t *fields)
 	const char *field;
 	json_t *json;
 
-	json_object_foreach(fields, field, json) args_pair(a, field, json_string_value(json));
+	json_object_foreach(fields, field, json)
+	{
+		args_pair(a, field, json_string_value(json));
+	}
 }
 
 int publicity_start(struct engine *e, const struct broadcast *b, const struct honour *h,
