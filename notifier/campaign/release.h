@@ -13,7 +13,7 @@
 
 enum {
 	RELEASE_VALID_MS = 24 * 3600 * 1000,
-	RELEASE_COST_FEN_X10 = 45 /* 0.045 yuan a part, S: price lists of 2022 */
+	RELEASE_COST_FEN_X10 = 45 /* 0.045 yuan a part, by the price lists of 2022 */
 };
 
 struct release {

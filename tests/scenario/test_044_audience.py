@@ -256,3 +256,43 @@ def test_honours_are_imported_whole_and_survive_a_restart(make_stack, tmp_path):
     file.write_text(HONOURS.splitlines(True)[0] + HONOURS.splitlines(True)[2])
     assert "1 commended" in stack.act("import", "honours", file).out
     assert set(Store(stack).ask("HKEYS", "sw:{r}:honours")) == {b"150200-household-1", b"digest"}
+
+
+def test_what_was_released_is_not_replaced(make_stack, tmp_path):
+    """A planned broadcast does not stand in the way of a corrected file; an approved one does, and says which."""
+    stack = make_stack(sets={"simulation_start": "2022-10-08T08:30", "trial.enabled": False})
+    file = tmp_path / "honours.csv"
+    file.write_text(HONOURS)
+    stack.act("import", "honours", file)
+    stack.act("import", "audience", write(tmp_path / "a.csv", residents(300)))
+    for gate in ("final_notice.closed", "document.issued"):
+        stack.act("campaign", "gate", gate, operator="chief")
+    stack.act("broadcast", "plan", "--audience", "a1", "--item", "150200-household-1")
+    corrected = HONOURS.replace("代买代办", "代买代送")
+    file.write_text(corrected)
+    assert "2 commended" in stack.act("import", "honours", file).out
+    b = stack.act("--json", "broadcast", "plan", "--audience", "a1", "--item", "150100-worker-1").json()
+    stack.act("broadcast", "approve", b["id"], "--digest", b["digest"], "--count", b["recipients"], operator="chief")
+    file.write_text(HONOURS)
+    done = stack.act("import", "honours", file, check=False)
+    assert done.code == 1 and b["id"] in done.err and "150100-worker-1" in done.err
+    file.write_text(corrected)
+    assert "nothing is changed" in stack.act("import", "honours", file).out
+
+
+def test_who_was_withdrawn_stays_withdrawn(make_stack, tmp_path):
+    """After a withdrawal the file may come without the row, not with it; the id of the withdrawn is given to nobody."""
+    stack = make_stack()
+    file = tmp_path / "honours.csv"
+    file.write_text(HONOURS)
+    stack.act("import", "honours", file)
+    stack.act("withdraw", "150100-worker-1", "--reason", "not to be commended", operator="chief")
+    file.write_text(HONOURS + "\n")
+    done = stack.act("import", "honours", file, check=False)
+    assert done.code == 1 and "150100-worker-1 was withdrawn" in done.err
+    file.write_text(HONOURS.replace("张三", "王五"))
+    stack.act("import", "honours", file)
+    stored = Store(stack).value("sw:{r}:honours")
+    items = {k.decode(): json.loads(v) for k, v in zip(stored[::2], stored[1::2]) if k != b"digest"}
+    assert {k: (v["name"], v["withdrawn"]) for k, v in items.items()} == {
+        "150100-worker-1": ("张三", True), "150100-worker-2": ("王五", False), "150200-household-1": ("李四", False)}
