@@ -66,7 +66,7 @@ const FATES = { planned: ["plain", "待发"], waiting: ["busy", "发送中"], se
   unknown: ["warn", "结果未知"], failed: ["bad", "失败"], skipped: ["plain", "未发"] };
 const REASONS = { condition_false: "无需提醒", paused: "刚有回复，暂停", snoozed: "本单位已延后", rest_day: "休息日",
   quiet_hours: "静默时段", no_recipient: "没有联系人", capped: "当日已提醒", missed: "已过时", no_channel: "短信未开通",
-  cancelled: "已取消", expired: "已过期", suppressed: "不在试用范围" };
+  answered: "已有回复", cancelled: "已取消", expired: "已过期", suppressed: "不在发送范围" };
 const ACTS = { discipline: "纪检确认函情况", contact: "更换联系人", objection: "公示异议", problem: "反映问题",
   extension: "申请延期", notice: "公示情况", plan: "报送计划", materials: "材料情况", status: "进展说明",
   forecast: "预计报送数", report: "代报数字", submitted: "寄送情况", opt_out: "要求不再接收", undo: "要求撤销" };
@@ -189,19 +189,19 @@ function showUnits() {
 function figure(title, n, of, note) {
   const done = of > 0 && n === of;
   return el("li", done ? "done" : "", el("span", "what", title),
-    el("span", "n", el("b", "", n), el("small", "", ` / ${of}`)), el("small", "", note));
+    el("span", "n", el("b", "", n), el("small", "", ` / ${of}个单位`)), note ? el("small", "", note) : null);
 }
 
 function showFigures() {
   const units = unitsInOrder(), of = units.length;
   const good = (o) => o && (o.state === "claimed" || o.state === "closed");
-  const list = [figure("已收到通知", units.filter((u) => u.ack_at).length, of, "个单位")];
+  const list = [figure("已收到通知", units.filter((u) => u.ack_at).length, of)];
   for (const k of board.campaign ? board.campaign.categories : []) {
     const all = units.map((u) => obligation(u, "quota", k.id)).filter((o) => o);
     const sum = all.reduce((n, o) => n + (o.known ? o.have : 0), 0);
-    list.push(figure(`${k.short_name}名额达到`, all.filter(good).length, of, `个单位，共报${sum}${k.unit_word}`));
+    list.push(figure(`${k.short_name}名额达标`, all.filter(good).length, of, `共报${sum}${k.unit_word}`));
   }
-  list.push(figure("材料已寄出", units.filter((u) => good(obligation(u, "materials"))).length, of, "个单位"));
+  list.push(figure("材料已寄出", units.filter((u) => good(obligation(u, "materials"))).length, of));
   fill(byId("figures"), ...(of ? list : []));
 }
 
@@ -237,10 +237,10 @@ function showCampaign() {
 
 function todayItem(r) {
   const [kind, text] = FATES[r.state] || ["plain", r.state];
-  const note = [CHANNELS[r.channel], r.n ? `${r.n}${r.channel === "robot" || !r.channel ? "个单位" : "人"}` : "",
+  const note = [CHANNELS[r.channel], `${r.n}${r.channel === "robot" || !r.channel ? "个单位" : "人"}`,
     r.state === "skipped" ? REASONS[r.why] || r.why : ""].filter((x) => x).join("，");
   return el("li", "", el("span", "at", clockOf(r.at)),
-    el("span", "what", r.title, " ", el("small", "", `${r.rule ? `${r.rule}　` : ""}${note}`)), chip(kind, text));
+    el("span", "what", r.title, el("small", "", note, r.rule ? `　规则${r.rule}` : "")), chip(kind, text));
 }
 
 function showToday() {
@@ -252,18 +252,26 @@ function showToday() {
 
 function attentionItem(a) {
   const kinds = { failed: ["bad", "发送失败", `${a.n}条消息未能送出`], unknown: ["warn", "结果未知", `${a.n}条消息是否送出不明`],
-    queue: ["claim", "待处理", ACTS[a.what] || "回复需人工判断"], infeasible: ["bad", "名额", `${a.what}名额低于下限，需商定`],
-    silent: ["warn", "未回复", `${a.n}次提醒没有回复，请电话联系`] };
+    queue: ["claim", "待处理", ACTS[a.what] || "回复需人工判断"], infeasible: ["bad", "名额", `${a.what}名额低于下限，需商定`]
+  };
   const [kind, label, text] = kinds[a.kind] || ["plain", a.kind, ""];
   return el("li", "", el("span", "what", el("b", "", unitName(a.unit)), " ", text,
     a.at ? el("small", "", " ", moment(a.at)) : null), chip(kind, label));
 }
 
+// Units that do not answer are one matter: somebody takes the telephone and goes through them.
+function silentItem(units) {
+  return el("li", "", el("span", "what", el("b", "", `${units.length}个单位多次提醒未回复`), "，请电话联系：",
+    units.map((a) => `${unitName(a.unit)}（${a.n}次）`).join("、")), chip("warn", "未回复"));
+}
+
 function showAttention() {
   const a = board.attention, items = a ? a.items : [];
-  fill(byId("attention"), ...(items.length ? items.map(attentionItem)
-    : [el("li", "empty", a ? "目前没有需要人工处理的事项。" : "尚无数据。")]));
-  byId("attention-note").textContent = items.length ? `${items.length}${a.cut ? "项以上" : "项"}` : "";
+  const silent = items.filter((i) => i.kind === "silent"), others = items.filter((i) => i.kind !== "silent");
+  fill(byId("attention"), ...others.map(attentionItem), silent.length ? silentItem(silent) : null,
+    items.length ? null : el("li", "empty", a ? "目前没有需要人工处理的事项。" : "尚无数据。"));
+  const n = others.length + (silent.length ? 1 : 0);
+  byId("attention-note").textContent = n ? `${n}${a.cut ? "项以上" : "项"}` : "";
 }
 
 function showMessages() {
@@ -271,10 +279,11 @@ function showMessages() {
   const add = (title, value, kind) => rows.push(el("div", "", el("dt", "", title), el("dd", kind || "", value)));
   if (o) {
     const m = o.messages;
-    add("已发出", count(m.accepted));
-    add("等待发送", count(m.queued + m.handed_over));
-    add("结果未知", count(m.unknown + m.parked), m.unknown + m.parked ? "warn" : "");
-    add("失败", count(m.dead), m.dead ? "bad" : "");
+    const failed = m.dead + m.undelivered, unknown = m.unknown + m.parked;
+    add("已发出", count(m.accepted + m.delivered + m.no_receipt));
+    add("等待发送", count(m.queued + m.handed_over + m.trying));
+    add("结果未知", count(unknown), unknown ? "warn" : "");
+    add("失败", count(failed), failed ? "bad" : "");
     add("过期或取消", count(m.expired + m.cancelled));
     add("人工队列", count(o.queue), o.queue ? "claim" : "");
     add("联系人", `${count(o.contacts)}名${o.unreachable ? `，${o.unreachable}名无法联系` : ""}`, o.unreachable ? "warn" : "");
@@ -285,35 +294,52 @@ function showMessages() {
   byId("messages-note").textContent = o ? (o.live ? "正式运行" : "试运行") : "";
 }
 
-function broadcastItem(b) {
-  const sum = (keys) => keys.reduce((n, k) => n + (b.sums[k] || 0), 0);
-  const parts = PARTS.map(([id, title, keys]) => ({ id, title, n: sum(keys) }));
-  const sent = parts.filter((p) => p.id !== "waiting").reduce((n, p) => n + p.n, 0);
-  const bar = el("div", "bar", ...parts.filter((p) => p.n > 0).map((p) => {
+const sumOf = (b, keys) => keys.reduce((n, k) => n + (b.sums[k] || 0), 0);
+
+function progress(title, count_, sums) {
+  const parts = PARTS.map(([id, name, keys]) => ({ id, name, n: sumOf({ sums }, keys) })).filter((p) => p.n > 0);
+  const settled = parts.filter((p) => p.id !== "waiting").reduce((n, p) => n + p.n, 0);
+  const percent = count_ ? Math.floor(settled * 100 / count_) : 0;
+  const bar = el("div", "bar", ...parts.map((p) => {
     const s = el("span", `p-${p.id}`);
     s.style.flexGrow = p.n;
     return s;
   }));
-  const percent = b.count ? Math.floor(sent * 100 / b.count) : 0;
   bar.setAttribute("role", "progressbar");
   bar.setAttribute("aria-valuenow", percent);
   bar.setAttribute("aria-valuemin", 0);
   bar.setAttribute("aria-valuemax", 100);
-  bar.setAttribute("aria-label", `${b.title}：已处理${percent}%`);
-  const people = [b.planned_by && `拟定 ${b.planned_by}`, b.approved_by && `批准 ${b.approved_by}`].filter((x) => x).join("，");
+  bar.setAttribute("aria-label", `${title}：已处理${percent}%`);
+  return { percent, bar, legend: el("p", "legend", ...parts.map((p) => el("span", `l-${p.id}`, `${p.name} ${count(p.n)}`))) };
+}
+
+function broadcastItem(b) {
+  const p = progress(b.title, b.count, b.sums_known ? b.sums : {});
+  const notes = [b.id, `共${count(b.count)}人`, b.from && b.until ? `${dayOf(b.from)}${clockOf(b.from)}至${dayOf(b.until)}${clockOf(b.until)}` : "",
+    b.planned_by && `拟定 ${b.planned_by}`, b.approved_by && `批准 ${b.approved_by}`];
   return el("li", "", el("div", "line", el("b", "", b.title), chip(...(BROADCAST_STATES[b.state] || ["plain", b.state])),
-    el("span", "percent", `${percent}%`)), bar,
-    b.sums_known ? el("p", "legend", ...parts.filter((p) => p.n > 0).map((p) => el("span", `l-${p.id}`, `${p.title} ${count(p.n)}`))) : null,
-    el("small", "", [`${b.id}`, `共${count(b.count)}人`, b.from && b.until ? `${dayOf(b.from)}${clockOf(b.from)}至${dayOf(b.until)}${clockOf(b.until)}` : "", people]
-      .filter((x) => x).join("　")));
+    el("span", "percent", `${p.percent}%`)), p.bar, b.sums_known ? p.legend : null,
+    el("small", "", notes.filter((x) => x).join("　")));
+}
+
+function totalItem(all) {
+  const sums = {};
+  for (const b of all) if (b.sums_known) for (const [k, n] of Object.entries(b.sums)) sums[k] = (sums[k] || 0) + n;
+  const people = all.reduce((n, b) => n + b.count, 0), p = progress("合计", people, sums);
+  return el("li", "total", el("div", "line", el("b", "", `合计：${all.length}项，${count(people)}人次`), el("span", "percent", `${p.percent}%`)),
+    p.bar, p.legend);
 }
 
 function showBroadcasts() {
   const all = [...board.broadcasts.values()].sort((a, b) => a.from - b.from || a.id.localeCompare(b.id, "en", { numeric: true }));
-  const over = board.campaign && board.campaign.phases.some((p) => p.today);
-  byId("broadcasts-part").hidden = all.length === 0 && !over;
-  fill(byId("broadcasts"), ...(all.length ? all.map(broadcastItem) : [el("li", "empty", "目前没有群发任务。")]));
-  byId("broadcasts-note").textContent = all.length ? `${all.length}项` : "";
+  const over = (b) => b.state === "done" || b.state === "cancelled";
+  const open = all.filter((b) => !over(b)), closed = all.filter(over);
+  byId("broadcasts-part").hidden = all.length === 0;
+  fill(byId("broadcasts"), all.length > 1 ? totalItem(all) : null, ...open.map(broadcastItem));
+  fill(byId("broadcasts-closed"), ...closed.map(broadcastItem));
+  byId("closed-part").hidden = closed.length === 0;
+  byId("closed-title").textContent = `已结束 ${closed.length}项`;
+  byId("broadcasts-note").textContent = open.length ? `${open.length}项未结束` : "";
 }
 
 // ---- the service ---------------------------------------------------------------------------------------------
@@ -327,7 +353,8 @@ function showAlerts() {
   else if (s && !s.notifier) add("bad", "提醒服务未运行，数据暂停更新，消息暂停发送。");
   if (o && !o.store) add("bad", "数据库不可用，消息暂停发送。");
   if (o && o.hold) add("bad", "发送已被保护性挂起，请管理员核对后恢复。");
-  if (o && o.paused) add("warn", "发送已由经办人员暂停。");
+  if (o && o.stopped) add("bad", "全部发送已紧急停止，须由批准人员恢复。");
+  else if (o && o.paused) add("warn", "发送已由经办人员暂停。");
   if (o && !o.bot.online && o.bot.since) add("warn", "收发服务离线，消息暂停发送。");
   if (o && !o.live) add("note", "试运行：只向试用范围内的单位发送。");
   fill(byId("alerts"), ...list);
