@@ -275,6 +275,41 @@ def test_a_cancelled_broadcast_ends_where_it_was(make_stack, tmp_path):
     assert refused(stack.act("broadcast", "plan", "--audience", "a1", "--item", ITEM, check=False), "twice")
 
 
+def test_the_list_itself_can_be_announced(make_stack, tmp_path):
+    """The announcement names the public page of the commended; it goes to everybody, and has neither groups nor screens."""
+    stack = open_publicity(make_stack, tmp_path, sets={"http.public_url": "https://mz.example"})
+    b = release(stack, "--announce")
+    assert b["parts"] == 1 and "https://mz.example/honour" in b["text"] and b["template"] == "P-FINAL"
+    stack.advance("2022-10-08T09:10")
+    assert progress(stack, b)["delivered"] == 20 and not to_groups(stack) and not retained(stack)
+
+
+def test_what_no_gateway_can_send_is_not_planned(make_stack, tmp_path):
+    """A text that fits no registered template cannot go through a gateway that sends templates only."""
+    stack = open_publicity(make_stack, tmp_path)
+    free = tmp_path / "free.csv"
+    free.write_text(HONOURS.replace("身边的榜样：某社区张三入选", "今天我们向大家介绍张三，他入选"))
+    stack.act("import", "honours", free)
+    assert refused(stack.act("broadcast", "plan", "--audience", "a1", "--item", ITEM, check=False), "templates")
+
+
+def test_groups_hear_of_a_name_once_however_many_audiences(make_stack, tmp_path):
+    """The same commended is told to two audiences: every resident once, every group once."""
+    stack = open_publicity(make_stack, tmp_path)
+    second = tmp_path / "second.csv"
+    second.write_text("mobile,area_code\n" + "".join("139%08d,150300\n" % i for i in range(1, 11)))
+    stack.act("import", "audience", second)
+    first = release(stack)
+    other = stack.act("--json", "broadcast", "plan", "--audience", "a2", "--item", ITEM).json()
+    approve(stack, other)
+    start(stack, other)
+    stack.advance("2022-10-08T09:20")
+    assert progress(stack, first)["delivered"] == 20 and progress(stack, other)["delivered"] == 10
+    assert [r["state"] for r in to_groups(stack)] == ["accepted"] * 2
+    done = stack.act("--json", "withdraw", ITEM, "--reason", "更正", operator="chief").json()
+    assert done["not_recalled"]["delivered"] == 30 and done["not_recalled"]["groups"] == 2
+
+
 def test_a_withdrawn_name_disappears(make_stack, tmp_path):
     """Its broadcast is cancelled, groups that have not had it do not get it, screens get a tombstone until the end; nobody
     can plan it again, not after a restart either."""
