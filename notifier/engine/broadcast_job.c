@@ -94,7 +94,7 @@ static void set_state(struct engine *e, struct broadcast *b, enum broadcast_stat
 
 	b->state = state;
 	b->changes++;
-	LOG_INFO("broadcast_state", "broadcast=%s state=%s why=\"%s\"", b->id,
+	LOG_INFO("broadcast_state", "broadcast=%s state=%s why=%s", b->id,
 		broadcast_state_name(state), why);
 	if (broadcast_store(e, b, audit, on_stored, e) < 0)
 		LOG_WARN("broadcast_not_stored", "broadcast=%s", b->id);
@@ -108,7 +108,7 @@ void bc_pause(struct engine *e, const char *id, const char *why)
 
 	if (!b || b->state != BROADCAST_RUNNING)
 		return;
-	LOG_ERROR("broadcast_paused", "broadcast=%s why=\"%s\"", id, why);
+	LOG_ERROR("broadcast_paused", "broadcast=%s why=%s", id, why);
 	set_state(e, b, BROADCAST_PAUSED, "broadcast_paused", why);
 }
 

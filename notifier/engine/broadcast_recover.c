@@ -36,7 +36,7 @@ static void set_hold(struct bc_recovery *r)
 
 	if (!r->hold[0] || e->hold[0])
 		return;
-	LOG_ERROR("sending_on_hold", "why=\"%s\"", r->hold);
+	LOG_ERROR("sending_on_hold", "why=%s", r->hold);
 	(void)snprintf(e->hold, sizeof(e->hold), "%s", r->hold);
 	audit = engine_audit_json(e, "hold", json_pack("{s:s}", "why", r->hold));
 	args_init(&a);
