@@ -76,7 +76,7 @@ static void a_right_passphrase_clears_the_account_and_takes_one_back_of_the_addr
 
 static void a_full_table_forgets_who_failed_longest_ago(void **state)
 {
-	char key[16];
+	char key[32];
 
 	(void)state;
 	for (int i = 0; i < 5; i++)
@@ -180,7 +180,7 @@ static void an_account_is_locked_whether_it_exists_or_not(void **state)
 
 static void an_address_is_locked_whatever_names_it_tries(void **state)
 {
-	char name[16];
+	char name[32];
 
 	(void)state;
 	for (int i = 0; i < 5; i++) {
@@ -204,7 +204,7 @@ static void guesses_at_the_same_time_count_one_by_one(void **state)
 
 static void too_many_at_once_are_told_to_come_again(void **state)
 {
-	char name[16], address[16];
+	char name[32], address[32];
 	int all = LOGIN_MAX_WAITING + LOGIN_AT_ONCE + 10;
 
 	(void)state;
