@@ -78,7 +78,7 @@ struct conn {
 	size_t len;
 	int64_t due_us; /* 0: nothing to answer */
 	bool is_lost;
-	char answer[200];
+	char answer[400];
 	char data[REQUEST_MAX];
 };
 

@@ -4,6 +4,7 @@ Whatever happens, nobody gets the text twice, and for each resident there is one
 """
 import os
 import shutil
+import signal
 
 import pytest
 
@@ -63,6 +64,18 @@ def test_a_process_that_dies_again_and_again_tells_nobody_twice(make_stack, tmp_
     assert set(states) <= {"delivered", "accepted", "unknown"}, states
     assert states.get("unknown", 0) <= 5 * 16 * 96
     assert states["delivered"] > 4000
+
+
+def test_a_polite_stop_leaves_nobody_unknown(make_stack, tmp_path):
+    """SIGTERM three times on the way: what is in flight ends, nothing new begins, and the store knows all of it."""
+    stack = open_publicity(make_stack, tmp_path, recipients=3000, sets={"sms.aliyun.rate": 10})
+    b = release(stack)
+    for second in range(3):
+        finish(stack, "2022-10-08T09:00:0%d" % second)
+        stack.wait_restart("notifier", stack.kill("notifier", signal.SIGTERM))
+    finish(stack)
+    stack.wait(lambda: stack.cli("status", check=False).code == 0 and state(stack, b) == "done", "the end", 30)
+    assert check(stack, b, 3000) == {"delivered": 3000}
 
 
 def test_an_old_backup_of_the_store_tells_nobody_twice(make_stack, tmp_path):
