@@ -25,6 +25,7 @@
 #include "notifier/engine/publicity.h"
 #include "notifier/engine/reload.h"
 #include "notifier/engine/scripts.h"
+#include "notifier/engine/simclock.h"
 #include "notifier/engine/sms.h"
 #include "notifier/engine/tally.h"
 #include "notifier/engine/upload.h"
@@ -501,6 +502,7 @@ void notifier_destroy(struct notifier *n)
 
 	e->stopping = true;
 	if (e->loop) {
+		simclock_stop(e);
 		wait_destroy(e);
 		reload_destroy(e);
 		audit_stop(e); /* its writing may end when the store is closed already */

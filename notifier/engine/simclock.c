@@ -146,6 +146,12 @@ static void advance_end(struct engine *e, int rc)
 		done(s->done_ctx, rc);
 }
 
+void simclock_stop(struct engine *e)
+{
+	if (e->simclock && e->simclock->advancing)
+		advance_end(e, SW_EAWAY);
+}
+
 void simclock_check(struct engine *e)
 {
 	struct simclock *s = e->simclock;

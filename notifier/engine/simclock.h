@@ -12,6 +12,8 @@
  * simulation. */
 int simclock_advance(struct engine *e, int64_t goal_ms, void (*done)(void *ctx, int rc),
 	void *ctx) SW_MUST_CHECK;
+/* We end: an advance in progress is broken off. */
+void simclock_stop(struct engine *e);
 /* Sets the instant and lets it run at SPEED (0: it stands). */
 int simclock_set(struct engine *e, int64_t sim_ms, double speed) SW_MUST_CHECK;
 /* {"simulated":..,"now":..,"speed":..,"rev":..,"participants":[..]} */
