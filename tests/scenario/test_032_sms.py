@@ -5,13 +5,14 @@ or sent more than once extra, nobody's number stands anywhere in the clear, and 
 """
 import json
 import os
+import shutil
 import signal
 import subprocess
 import threading
 
 import pytest
 
-from office import CLERK, GROUP, OTHER, OTHER_CLERK, OTHER_GROUP, UNIT, facts, figures, open_office, say
+from office import CLERK, GROUP, OTHER, OTHER_CLERK, OTHER_GROUP, ROSTER, UNIT, facts, figures, open_office, say
 from stack import Http
 
 CONTACT, CONTACT2, OTHER_CONTACT = "13800000002", "13800000003", "13800000005"
@@ -309,6 +310,48 @@ def test_an_answer_that_comes_while_redis_is_away_is_not_lost(make_stack):
     row = next(r for r in reminders(stack) if r["mid"] == mid)
     assert row["state"] == "delivered" and [a["verdict"] for a in row["attempts"]] == ["accepted"]
     assert not any(r.get("ev") == "message_settled" for r in stack.log())
+
+
+def test_an_emptied_redis_does_not_make_an_sms_go_out_twice(make_stack):
+    """Redis comes back empty: the hold is lifted, the reminder of half an hour ago is planned anew, and the journal knows that
+    it was accepted."""
+    stack = open_sms(make_stack)
+    stack.advance("2022-08-10T15:30")
+    before = accepted(stack)
+    old = stack.kill("redis")
+    shutil.rmtree(os.path.join(stack.info["dir"], "stack/redis"))
+    os.mkdir(os.path.join(stack.info["dir"], "stack/redis"))
+    stack.wait_restart("redis", old)
+    stack.wait(lambda: "ON HOLD" in stack.cli("status", check=False).out, "the hold", 30)
+    stack.act("import", "contacts", ROSTER)
+    stack.act("resume")
+    finish(stack, "2022-08-10T16:30")
+    again = [r for r in reminders(stack) if r["mid"] in before]
+    assert len(again) == 2 and {r["state"] for r in again} == {"accepted"}
+    assert accepted(stack) == before
+
+
+def test_an_attempt_the_store_has_lost_is_found_in_the_journal(make_stack):
+    """The last second of Redis is lost: the message is due again there. Its record says that it was accepted."""
+    stack = open_sms(make_stack)
+    for number in (CONTACT, CONTACT2):
+        stack.sms_sim.post("/control/phone", {"number": number, "state": "silent"})
+    stack.advance("2022-08-10T15:30")
+    mid = reminders(stack)[0]["mid"]
+    key = "sw:{r}:m:" + mid
+    # As it was before the attempt: queued, and the position that of then.
+    instance, _, position = redis(stack, "HGET", key, "jp").partition(" ")
+    redis(stack, "HSET", key, "st", "queued", "att", "0")
+    redis(stack, "HDEL", key, "a1", "jp", "gw", "pid", "done")
+    redis(stack, "ZREM", "sw:{r}:await", mid)
+    redis(stack, "ZADD", "sw:{r}:due", "1", mid)
+    redis(stack, "HSET", "sw:{r}:journal", instance, position)
+    stack.wait_restart("notifier", stack.kill("notifier"))
+    finish(stack, "2022-08-10T15:40")
+    row = next(r for r in reminders(stack) if r["mid"] == mid)
+    assert row["state"] == "accepted" and [(a["n"], a["verdict"]) for a in row["attempts"]] == [(1, "accepted")]
+    assert set(accepted(stack).values()) == {1}
+    assert stack.metrics("notifier")["shouwang_store_behind_total"] >= 1
 
 
 def test_a_polite_stop_lets_the_request_end(make_stack):
