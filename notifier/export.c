@@ -58,7 +58,7 @@ static void messages_done(void *ctx, int rc)
 	struct export *x = ctx;
 
 	if (rc == 0)
-		rc = broadcast_export(&x->e, one_row, done, x);
+		rc = broadcast_export(&x->e, one_row, NULL, done, x);
 	if (rc < 0)
 		done(x, rc);
 }

@@ -26,6 +26,7 @@
 #define MAX_LINE_BYTES ((size_t)1 << 20)
 #define READ_BYTES ((size_t)64 << 10)
 #define MAX_UNSENT_BYTES ((size_t)64 << 20) /* a client that does not read its export is dropped */
+#define FULL_BYTES ((size_t)1 << 20)        /* ctl_full(): long before that */
 #define PROTOCOL_VERSION 1
 #define EXIT_USAGE 64
 #define EXIT_INTERNAL 70
@@ -36,6 +37,8 @@ struct conn {
 	struct ctlsock *server;
 	uv_pipe_t pipe;
 	struct buf in;
+	struct buf out; /* lines behind the write under way: libuv takes only a few writes a turn */
+	bool is_writing;
 	struct ctl_request *req; /* in progress; NULL: none */
 	uid_t uid;
 	bool is_reading;
@@ -64,6 +67,7 @@ struct ctlsock {
 
 struct line_write {
 	uv_write_t uv;
+	struct conn *conn;
 	char *text;
 };
 
@@ -85,6 +89,7 @@ static void on_conn_closed(uv_handle_t *h)
 	TAILQ_REMOVE(&s->conns, c, link);
 	s->n_conns--;
 	buf_fini(&c->in);
+	buf_fini(&c->out);
 	free(c);
 	server_unref(s);
 }
@@ -100,52 +105,81 @@ static void conn_close(struct conn *c)
 	uv_close((uv_handle_t *)&c->pipe, on_conn_closed);
 }
 
+static void conn_flush(struct conn *c);
+
 static void on_written(uv_write_t *uv, int status)
 {
 	struct line_write *w = uv->data;
+	struct conn *c = w->conn; /* lives: its close callback comes behind this one */
 
 	(void)status; /* the read side notices a client that went away */
+	c->is_writing = false;
 	free(w->text);
 	free(w);
+	conn_flush(c);
+}
+
+/* Hands all lines that wait to the socket as one write. */
+static void conn_flush(struct conn *c)
+{
+	struct line_write *w;
+	size_t len = c->out.len;
+	uv_buf_t part;
+
+	if (c->is_writing || c->is_closing || len == 0)
+		return;
+	w = calloc(1, sizeof(*w));
+	if (w)
+		w->text = buf_take(&c->out);
+	if (!w || !w->text) {
+		free(w);
+		conn_close(c);
+		return;
+	}
+	w->conn = c;
+	w->uv.data = w;
+	part = uv_buf_init(w->text, (unsigned)len);
+	if (uv_write(&w->uv, (uv_stream_t *)&c->pipe, &part, 1, on_written) < 0) {
+		free(w->text);
+		free(w);
+		conn_close(c);
+		return;
+	}
+	c->is_writing = true;
+}
+
+static size_t conn_unsent(const struct conn *c)
+{
+	return uv_stream_get_write_queue_size((const uv_stream_t *)&c->pipe) + c->out.len;
 }
 
 /* Takes OBJECT. SW_ELIMIT: it is longer than a line may be and was not sent. */
 static int conn_send(struct conn *c, json_t *object)
 {
-	struct line_write *w = calloc(1, sizeof(*w));
-	static char lf[] = "\n";
-	uv_buf_t parts[2];
-	size_t len;
-	int rc = -ENOMEM;
+	char *text = object ? json_dumps(object, JSON_COMPACT) : NULL;
+	size_t len = text ? strlen(text) : 0;
+	int rc = 0;
 
-	if (!w || !object)
-		goto out;
-	w->text = json_dumps(object, JSON_COMPACT);
-	if (!w->text)
-		goto out;
-	len = strlen(w->text);
-	rc = SW_ELIMIT;
-	if (len >= MAX_LINE_BYTES)
-		goto out;
-	rc = SW_EAWAY;
-	if (uv_stream_get_write_queue_size((uv_stream_t *)&c->pipe) > MAX_UNSENT_BYTES) {
+	json_decref(object);
+	if (!text)
+		return -ENOMEM;
+	if (c->is_closing) {
+		rc = SW_EAWAY;
+	} else if (len >= MAX_LINE_BYTES) {
+		rc = SW_ELIMIT;
+	} else if (conn_unsent(c) > MAX_UNSENT_BYTES) {
 		LOG_WARN("ctl_client_stuck", "uid=%u", (unsigned)c->uid);
 		conn_close(c);
-		goto out;
+		rc = SW_EAWAY;
+	} else {
+		(void)buf_add(&c->out, text, len);
+		rc = buf_addc(&c->out, '\n');
+		if (rc < 0)
+			conn_close(c);
+		else
+			conn_flush(c);
 	}
-	parts[0] = uv_buf_init(w->text, (unsigned)len);
-	parts[1] = uv_buf_init(lf, 1);
-	w->uv.data = w;
-	rc = uv_write(&w->uv, (uv_stream_t *)&c->pipe, parts, 2, on_written);
-	if (rc == 0)
-		w = NULL; /* on_written() frees it */
-	else
-		conn_close(c);
-out:
-	if (w)
-		free(w->text);
-	free(w);
-	json_decref(object);
+	free(text);
 	return rc;
 }
 
@@ -272,6 +306,7 @@ static void on_connection(uv_stream_t *listener, int status)
 		return;
 	c->server = s;
 	buf_init(&c->in, MAX_LINE_BYTES + READ_BYTES);
+	buf_init(&c->out, MAX_UNSENT_BYTES + 2 * MAX_LINE_BYTES);
 	(void)uv_pipe_init(loop_uv(s->loop), &c->pipe, 0);
 	c->pipe.data = c;
 	TAILQ_INSERT_TAIL(&s->conns, c, link);
@@ -400,6 +435,11 @@ uid_t ctl_uid(const struct ctl_request *req)
 bool ctl_gone(const struct ctl_request *req)
 {
 	return !req->conn;
+}
+
+bool ctl_full(const struct ctl_request *req)
+{
+	return req->conn && conn_unsent(req->conn) > FULL_BYTES;
 }
 
 void ctl_line(struct ctl_request *req, const char *fmt, ...)

@@ -31,6 +31,8 @@ void ctlsock_close(struct ctlsock *s);
 uid_t ctl_uid(const struct ctl_request *req); /* SO_PEERCRED */
 /* The client went away (or closed its sending side, which looks the same): output is dropped, stop early. */
 bool ctl_gone(const struct ctl_request *req);
+/* The client has not yet taken a MiB: whoever has much to say waits a little. Beyond 64 MiB it is dropped. */
+bool ctl_full(const struct ctl_request *req);
 void ctl_line(struct ctl_request *req, const char *fmt, ...) SW_PRINTF(2, 3);
 /* Takes DATA. */
 void ctl_data(struct ctl_request *req, json_t *data);

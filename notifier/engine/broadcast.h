@@ -146,16 +146,19 @@ bool broadcast_quiet(const struct engine *e);
 /* Next instant (wall) something of a broadcast is due: a window, a retry, a token. INT64_MAX: nothing. */
 int64_t broadcast_next_ms(const struct engine *e);
 size_t broadcast_inflight(const struct engine *e); /* recipients */
-/* Each recipient of B: ONE(index order), memory bounded; DONE(rc). For export and `failures`. RECIPIENT: 32 hex of the HMAC. */
+/*
+ * Each recipient of B: ONE (index order), memory bounded; while FULL (may be NULL) says true, it waits. DONE(rc). For export and
+ * `failures`.
+ */
 int broadcast_each(struct engine *e, const struct broadcast *b,
 	void (*one)(void *ctx, unsigned segment, unsigned index, const char phone[16],
 		enum broadcast_nibble n, const char *code),
-	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
+	bool (*full)(void *ctx), void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
 
 /* broadcast_export.c: the state of a message that N is, as in `export` and the gauge. */
 const char *broadcast_message_state(enum broadcast_nibble n);
-/* A row of the export for each recipient of what was started: ONE takes ROW. DONE(rc). */
-int broadcast_export(struct engine *e, void (*one)(void *ctx, json_t *row),
+/* A row of the export for each recipient of what was started: ONE takes ROW; FULL as above. DONE(rc). */
+int broadcast_export(struct engine *e, void (*one)(void *ctx, json_t *row), bool (*full)(void *ctx),
 	void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
 /* Counts all that were started anew: ONE of each with what was planned, which is to be its sum. DONE(rc), maybe at once. */
 void broadcast_recount_all(struct engine *e,

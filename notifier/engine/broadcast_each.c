@@ -13,7 +13,7 @@
 #include "core/base/text.h"
 #include "notifier/engine/broadcast_internal.h"
 
-enum { SLICE = 1000, CODES_MAX = 1001, FAILURE = 8 };
+enum { FULL_WAIT_MS = 5, SLICE = 1000, CODES_MAX = 1001, FAILURE = 8 };
 
 struct each {
 	struct engine *e;
@@ -26,6 +26,8 @@ struct each {
 	uint16_t *code;             /* of its last failure, by index; 0: none */
 	char *codes[CODES_MAX];
 	int rc;
+	struct timer *timer;
+	bool (*full)(void *ctx);
 	void (*one)(void *ctx, unsigned segment, unsigned index, const char phone[16],
 		enum broadcast_nibble n, const char *code);
 	void (*done)(void *ctx, int rc);
@@ -51,6 +53,7 @@ static void each_end(struct each *it)
 {
 	segment_fini(it);
 	it->done(it->ctx, it->rc);
+	timer_destroy(it->timer);
 	free(it->segments);
 	free(it);
 }
@@ -60,6 +63,10 @@ static void slice(void *ctx)
 	struct each *it = ctx;
 	size_t end = it->next + SLICE < it->n ? it->next + SLICE : it->n;
 
+	if (it->full && it->full(it->ctx)) {
+		timer_after(it->timer, FULL_WAIT_MS);
+		return;
+	}
 	for (; it->next < end; it->next++) {
 		size_t i = it->next;
 		char phone[16];
@@ -203,23 +210,26 @@ static void begin(void *ctx)
 int broadcast_each(struct engine *e, const struct broadcast *b,
 	void (*one)(void *ctx, unsigned segment, unsigned index, const char phone[16],
 		enum broadcast_nibble n, const char *code),
-	void (*done)(void *ctx, int rc), void *ctx)
+	bool (*full)(void *ctx), void (*done)(void *ctx, int rc), void *ctx)
 {
 	struct each *it = calloc(1, sizeof(*it));
 	int rc = -ENOMEM;
 
 	if (!it)
 		return rc;
-	*it = (struct each){.e = e, .one = one, .done = done, .ctx = ctx};
+	*it = (struct each){.e = e, .one = one, .full = full, .done = done, .ctx = ctx};
 	memcpy(it->id, b->id, sizeof(it->id));
 	memcpy(it->audience, b->audience, sizeof(it->audience));
 	it->segments = calloc(AUDIENCE_MAX_SEGMENTS, sizeof(*it->segments));
 	if (!it->segments)
 		goto fail;
 	it->n_segments = broadcast_segments(e, b, it->segments);
-	rc = loop_defer(e->loop, begin, it);
+	rc = timer_new(e->loop, slice, it, &it->timer);
+	if (rc == 0)
+		rc = loop_defer(e->loop, begin, it);
 	if (rc == 0)
 		return 0;
+	timer_destroy(it->timer);
 fail:
 	free(it->segments);
 	free(it);

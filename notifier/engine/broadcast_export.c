@@ -52,6 +52,7 @@ struct exporting {
 	char job[112];
 	const struct broadcast *b;
 	void (*one)(void *ctx, json_t *row);
+	bool (*full)(void *ctx);
 	void (*done)(void *ctx, int rc);
 	void *ctx;
 };
@@ -81,6 +82,13 @@ static void export_one(void *ctx, unsigned segment, unsigned index, const char p
 			       x->job, "unit", "", "channel", "sms", "class", "no_repeat",
 			       "recipient", recipient, "state", broadcast_message_state(n), "due",
 			       (json_int_t)x->b->from_ms, "attempts", attempts));
+}
+
+static bool export_full(void *ctx)
+{
+	struct exporting *x = ctx;
+
+	return x->full && x->full(x->ctx);
 }
 
 static void export_end(struct exporting *x, int rc)
@@ -113,7 +121,7 @@ static int export_next(struct exporting *x)
 		return 1;
 	x->b = l->items[x->at++];
 	(void)snprintf(x->job, sizeof(x->job), "pub/%s/%s", x->e->world.c->id, x->b->id);
-	return broadcast_each(x->e, x->b, export_one, export_next_done, x);
+	return broadcast_each(x->e, x->b, export_one, export_full, export_next_done, x);
 }
 
 static void export_nothing(void *ctx)
@@ -121,7 +129,7 @@ static void export_nothing(void *ctx)
 	export_end(ctx, 0);
 }
 
-int broadcast_export(struct engine *e, void (*one)(void *ctx, json_t *row),
+int broadcast_export(struct engine *e, void (*one)(void *ctx, json_t *row), bool (*full)(void *ctx),
 	void (*done)(void *ctx, int rc), void *ctx)
 {
 	struct exporting *x = calloc(1, sizeof(*x));
@@ -129,7 +137,7 @@ int broadcast_export(struct engine *e, void (*one)(void *ctx, json_t *row),
 
 	if (!x)
 		return rc;
-	*x = (struct exporting){.e = e, .one = one, .done = done, .ctx = ctx};
+	*x = (struct exporting){.e = e, .one = one, .full = full, .done = done, .ctx = ctx};
 	x->indexer = seal_indexer_create(&e->data_key);
 	if (x->indexer)
 		rc = export_next(x);

@@ -78,6 +78,13 @@ int64_t control_int(const struct control_call *call, const char *name, int64_t d
 	return json_is_integer(j) ? json_integer_value(j) : def;
 }
 
+bool control_full(void *ctx)
+{
+	const struct control_call *call = ctx;
+
+	return ctl_full(call->req);
+}
+
 int control_unit(struct control_call *call)
 {
 	const struct units *u = call->e->world.c->units;

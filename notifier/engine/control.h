@@ -28,6 +28,8 @@ void control_end(struct control_call *call, int exit_code, const char *error);
 /* String or integer argument; NULL or DEF when absent. */
 const char *control_str(const struct control_call *call, const char *name);
 int64_t control_int(const struct control_call *call, const char *name, int64_t def);
+/* The one who asked has not yet taken what was said: CTX is the call. */
+bool control_full(void *ctx);
 /* Index of the unit named by argument "unit", or -1 after ending the call with exit 1. */
 int control_unit(struct control_call *call);
 /* Audit record of an operator's action; the caller frees. */

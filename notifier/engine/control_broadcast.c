@@ -151,7 +151,7 @@ void control_broadcast_failures(struct control_call *call)
 		return;
 	if (!b->started_ms)
 		control_end(call, 0, NULL);
-	else if (broadcast_each(call->e, b, one_failure, plain_done, call) < 0)
+	else if (broadcast_each(call->e, b, one_failure, control_full, plain_done, call) < 0)
 		control_end(call, 69, "the store is away");
 }
 

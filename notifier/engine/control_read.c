@@ -354,7 +354,7 @@ static void export_messages_done(void *ctx, int rc)
 	struct control_call *call = ctx;
 
 	if (rc == 0)
-		rc = broadcast_export(call->e, export_row, plain_done, call);
+		rc = broadcast_export(call->e, export_row, control_full, plain_done, call);
 	if (rc < 0)
 		plain_done(call, rc);
 }

@@ -640,8 +640,8 @@ static void on_model_poll(void *ctx)
 	if (!m->w.e.loaded || !m->w.e.broadcasts->items[0]->sums_known)
 		timer_after(m->w.poll, 5);
 	else
-		check(broadcast_each(
-			      &m->w.e, m->w.e.broadcasts->items[0], on_recipient, on_recipients, m),
+		check(broadcast_each(&m->w.e, m->w.e.broadcasts->items[0], on_recipient, NULL,
+			      on_recipients, m),
 			"each");
 }
 
