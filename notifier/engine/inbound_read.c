@@ -120,6 +120,15 @@ static void carry_out_binding(struct event *ev)
 	inbound_store(ev, &s);
 }
 
+/* By his place in the roster of this moment; a stranger's number gives none. */
+static void find_contact(struct event *ev)
+{
+	const struct world *w = &ev->e->world;
+
+	ev->contact = ev->phone[0] ? world_contact_by_id(w, ev->in.sender)
+				   : world_contact_by_userid(w, ev->in.sender);
+}
+
 /* ---- opting out and in: in force before the event is stored, so that its answer is true ---- */
 
 static const struct reply_act *find_act(const struct reply_reading *r, enum reply_act_kind kind)
@@ -139,6 +148,7 @@ static void on_opted(void *ctx, int rc)
 		inbound_end(ev->e, false);
 		return;
 	}
+	find_contact(ev);
 	carry_out(ev, &ev->reading->r, &ev->reading->ef, ev->reading->ef.answer);
 }
 
@@ -206,8 +216,7 @@ void inbound_decide(struct event *ev)
 			   : ev->in.group ? REPLY_GROUP
 					  : REPLY_SINGLE};
 
-	if (!ev->phone[0])
-		ev->contact = world_contact_by_userid(&e->world, ev->in.sender);
+	find_contact(ev);
 	ev->unit = ctx.unit = ev->contact >= 0 ? e->world.contacts.items[ev->contact].unit : -1;
 	if (!ev->ask)
 		ev->ask = json_object();

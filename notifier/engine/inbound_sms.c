@@ -160,9 +160,7 @@ static void find_sender(struct event *ev)
 	struct engine *e = ev->e;
 	int rc;
 
-	if (ev->contact >= 0) {
-		(void)snprintf(ev->in.sender, sizeof(ev->in.sender), "%s",
-			e->world.contacts.items[ev->contact].id);
+	if (ev->in.sender[0]) {
 		read_question(ev);
 		return;
 	}
@@ -177,9 +175,11 @@ static void on_index(void *ctx, int rc, const struct redis_value *v)
 	struct event *ev = ctx;
 
 	ev->failed = store_failed(rc, v, "in_index") || ev->failed;
-	ev->contact = !ev->failed && v->type == REDIS_STRING
-			      ? world_contact_by_id(&ev->e->world, v->str)
-			      : -1;
+	/* His id, not his place: a roster may be imported before it is decided. */
+	if (!ev->failed && v->type == REDIS_STRING &&
+		world_contact_by_id(&ev->e->world, v->str) >= 0 &&
+		text_copy(ev->in.sender, sizeof(ev->in.sender), v->str) < 0)
+		ev->in.sender[0] = '\0';
 	inbound_read_done(ev);
 }
 
