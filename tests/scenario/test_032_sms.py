@@ -416,6 +416,22 @@ def test_whoever_writes_r_gets_no_publicity_any_more(make_stack):
     assert stack.cli("queue").out == ""
 
 
+def test_a_resident_may_object_ask_and_opt_out_and_nothing_else(make_stack, tmp_path):
+    """His words go to the operators, without his number; a report of his is no report."""
+    stack = open_sms(make_stack)
+    audience = tmp_path / "residents.csv"
+    audience.write_text("mobile,area_code\n%s,150102\n" % STRANGER)
+    stack.act("import", "audience", str(audience))
+    assert "反映意见" in type_sms(stack, STRANGER, "帮助")
+    assert "已收到" in type_sms(stack, STRANGER, "我对张三入选有意见")
+    (entry,) = stack.cli("--json", "queue").rows()
+    assert entry["number"] == "139****0099" and STRANGER not in json.dumps(entry) and "意见" in entry["text"]
+    type_sms(stack, STRANGER, "已报2人6户")
+    assert figures(stack) == (None, None)
+    assert "停发" in type_sms(stack, STRANGER, "R")
+    assert type_sms(stack, STRANGER, "R") is None
+
+
 def test_an_officials_r_ends_publicity_but_not_his_duty(make_stack):
     """He is told how to hand over; an operator sees it; the reminder of three o'clock comes all the same."""
     stack = open_sms(make_stack)
