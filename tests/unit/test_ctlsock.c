@@ -73,6 +73,42 @@ static void say_lines(struct ctl_request *req, size_t n, size_t bytes)
 	free(text);
 }
 
+/* Says as much as the client takes, and waits while it is full. */
+struct stream {
+	struct timer *timer;
+	struct ctl_request *req;
+	size_t n, bytes;
+};
+
+static void stream_on(void *ctx)
+{
+	struct stream *t = ctx;
+
+	while (t->n > 0 && !ctl_full(t->req)) {
+		say_lines(t->req, 1, t->bytes);
+		t->n--;
+	}
+	if (t->n > 0) {
+		timer_after(t->timer, 1);
+		return;
+	}
+	ctl_end(t->req, 0, NULL);
+	timer_destroy(t->timer);
+	free(t);
+}
+
+static void stream_start(struct server *s, struct ctl_request *req, size_t n, size_t bytes)
+{
+	struct stream *t = calloc(1, sizeof(*t));
+
+	t->req = req;
+	t->n = n;
+	t->bytes = bytes;
+	if (timer_new(s->loop, stream_on, t, &t->timer) < 0)
+		exit(1);
+	timer_after(t->timer, 0);
+}
+
 static void handle(void *ctx, struct ctl_request *req, const json_t *body)
 {
 	struct server *s = ctx;
@@ -82,6 +118,10 @@ static void handle(void *ctx, struct ctl_request *req, const json_t *body)
 
 	if (strcmp(op, "hold") == 0) {
 		s->held[s->n_held++] = req;
+		return;
+	}
+	if (strcmp(op, "stream") == 0) {
+		stream_start(s, req, n, bytes);
 		return;
 	}
 	if (strcmp(op, "lines") == 0)
@@ -384,6 +424,29 @@ static void answer_longer_than_a_line_is_no_success(void **state)
 	assert_int_equal(o.n_lines, 1);
 }
 
+static void who_waits_while_the_client_is_full_can_say_any_amount(void **state)
+{
+	const struct fixture *f = *state;
+	struct output o = {0};
+	struct sw_err err;
+
+	/* 100 MiB, more than is ever kept for a client that does not read. */
+	assert_int_equal(call_n(f->path, "stream", 200, 1 << 19, &o, &err), 0);
+	assert_int_equal(o.n_lines, 200);
+	assert_int_equal(call_n(f->path, "lines", 200, 1 << 19, &o, &err), SW_EUNKNOWN);
+}
+
+static void many_short_lines_arrive_in_order(void **state)
+{
+	const struct fixture *f = *state;
+	struct output o = {0};
+	struct sw_err err;
+
+	assert_int_equal(call_n(f->path, "lines", 100000, 1, &o, &err), 0);
+	assert_int_equal(o.n_lines, 100000);
+	assert_string_equal(o.last, "99999x");
+}
+
 static void pipelined_requests_are_answered_one_after_the_other(void **state)
 {
 	const struct fixture *f = *state;
@@ -613,6 +676,8 @@ int main(void)
 		T(caller_is_known_by_its_uid),
 		T(socket_has_the_mode_asked_for),
 		T(text_that_is_not_utf8_is_made_printable),
+		T(who_waits_while_the_client_is_full_can_say_any_amount),
+		T(many_short_lines_arrive_in_order),
 		T(junk_is_answered_by_64_and_the_connection_lives),
 		T(too_long_a_line_ends_the_connection),
 		T(request_of_almost_a_mebibyte_is_served),
