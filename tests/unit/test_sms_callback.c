@@ -181,27 +181,27 @@ static void former_token_is_good_for_a_while(void **state)
 
 static void long_array_is_cut_between_its_elements(void **state)
 {
-	const int n = 4000;
-	char *body = malloc((size_t)n * 64), *p = body;
-	size_t texts = 0;
+	struct buf b;
+	const char *body;
 
 	(void)state;
-	p += sprintf(p, "[");
-	for (int i = 0; i < n; i++) {
-		p += sprintf(p, "%s{\"id\":%d,\"text\":\"a],\\\"b,[{\"}", i ? "," : "", i);
-	}
-	p += sprintf(p, "]");
-	assert_true((size_t)(p - body) > 2 * (size_t)SMS_CALLBACK_CHUNK);
+	buf_init(&b, SMS_CALLBACK_MAX_BODY);
+	for (int i = 0; i < 4000; i++)
+		assert_int_equal(
+			buf_addf(&b, "%s{\"id\":%d,\"text\":\"a],\\\"b,[{\"}", i ? "," : "[", i),
+			0);
+	assert_int_equal(buf_addc(&b, ']'), 0);
+	body = buf_str(&b);
+	assert_true(b.len > 2 * (size_t)SMS_CALLBACK_CHUNK);
 	assert_int_equal(ask("/sms/aliyun/" TOKEN "/report", body), 200);
 	assert_in_range(f.events, 3, 5);
 	/* Every byte of the elements, one comma less and two brackets more per cut. */
-	texts = (size_t)(p - body) + (size_t)(f.events - 1);
-	assert_int_equal(f.bytes, texts);
+	assert_int_equal(f.bytes, b.len + (size_t)(f.events - 1));
 	assert_int_equal(ask("/sms/aliyun/" TOKEN "/report", body), 200);
 	assert_in_range(f.events, 3, 5);
 	/* Nobody else may send that much. */
 	assert_int_equal(ask("/sms/aliyun/" OTHER "/report", body), 413);
-	free(body);
+	buf_fini(&b);
 }
 
 static void what_cannot_be_cut_is_not_taken(void **state)
