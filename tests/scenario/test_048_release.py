@@ -3,10 +3,11 @@
 One commended, a small audience in two cities. `office` plans, `chief` releases.
 """
 import json
+import os
 import subprocess
 import time
 
-from stack import PATIENCE
+from stack import BUILD, PATIENCE
 
 GATES = ("final_notice.closed", "document.issued")
 ITEM = "150100-worker-1"
@@ -271,6 +272,9 @@ def test_a_cancelled_broadcast_ends_where_it_was(make_stack, tmp_path):
     assert sum(copies(stack.sms_sim).values()) == before and "b1" in stack.cli("audit").out
     rows = [r for r in stack.export(channel="sms") if r["job"] == "pub/nm-2022-63/b1"]
     assert len(rows) == 400 and {r["mid"] for r in rows if r["state"] == "delivered"} == set(copies(stack.sms_sim))
+    offline = subprocess.run([os.path.join(BUILD, "shouwang-notifier"), "-c", stack.config, "--export"],
+                             stdout=subprocess.PIPE, check=True).stdout.decode()
+    assert offline == stack.cli("--json", "export").out
     assert refused(stack.act("broadcast", "resume", b["id"], operator="chief", check=False), "cancelled")
     assert refused(stack.act("broadcast", "plan", "--audience", "a1", "--item", ITEM, check=False), "twice")
 
