@@ -58,6 +58,7 @@ UNIT_C := $(wildcard tests/unit/test_*.c)
 UNIT_HELPER_C := $(filter-out $(UNIT_C),$(wildcard tests/unit/*.c))
 BENCH_C := $(wildcard tests/bench/bench_*.c)
 FUZZ_C := $(wildcard tests/fuzz/fuzz_*.c)
+FUZZ_HELPER_C := $(filter-out $(FUZZ_C),$(wildcard tests/fuzz/*.c))
 SIM_COMMON_C := $(wildcard tests/sim/*.c)
 SIM_DIRS := $(sort $(dir $(wildcard tests/sim/*/*.c)))
 SIM_NAMES := $(notdir $(SIM_DIRS:/=))
@@ -133,7 +134,7 @@ build/$(1)/tests/bench/bench_%: build/$(1)/tests/bench/bench_%.o \
 		build/$(1)/libctl.a build/$(1)/libbot.a build/$(1)/libnotifier.a build/$(1)/libcore.a
 	$$(call say,LD)
 	$$(Q)$$(call link,$(1),$$^ $$(PKG_LIBS))
-build/$(1)/tests/fuzz/fuzz_%: build/$(1)/tests/fuzz/fuzz_%.o \
+build/$(1)/tests/fuzz/fuzz_%: build/$(1)/tests/fuzz/fuzz_%.o $(call objects,$(1),$(FUZZ_HELPER_C)) \
 		build/$(1)/libctl.a build/$(1)/libbot.a build/$(1)/libnotifier.a build/$(1)/libcore.a
 	$$(call say,LD)
 	$$(Q)$$(call link,$(1),$$^ $$(PKG_LIBS))

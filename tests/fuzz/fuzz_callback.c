@@ -13,9 +13,9 @@
 #include "bot/ingress/wecom_callback.h"
 #include "bot/wecom/crypto.h"
 #include "bot/wecom/errcode.h"
-#include "core/base/num.h"
 #include "core/base/text.h"
 #include "core/wire/message.h"
+#include "tests/fuzz/mutate.h"
 
 #define TOKEN "Sw2022NmgToken"
 #define AES_KEY "ShouWang2022NeiMengGuLinLiShouWangHuZhuGuaB"
@@ -35,8 +35,6 @@ enum reader {
 	OTHER,
 	N_READERS
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static struct wecom_callback *app, *robot;
 static struct wecom_crypto *app_crypto, *robot_crypto;
@@ -280,7 +278,8 @@ static const char *const samples[] = {
 	"\"channel\":\"robot\",\"route\":\"a\",\"to\":\"u\",\"not_before\":1,\"expires_at\":2,"
 	"\"content\":{\"type\":\"text\","
 	"\"text\":\"你好\",\"mentions\":[\"a\",\"b\"]}}",
-	"{\"v\":1,\"id\":\"0123456789abcdef0123456789abcdef\",\"at\":1,\"seq\":3,\"event\":false,"
+	"{\"v\":1,\"id\":\"0123456789abcdef0123456789abcdef\",\"at\":1,\"seq\":3,\"kind\":"
+	"\"reply\","
 	"\"source\":\"app/main\","
 	"\"provider_id\":\"p\",\"group\":true,\"chat\":\"c\",\"sender\":\"s\",\"mentioned\":true,"
 	"\"text\":\"收到\"}",
@@ -291,76 +290,19 @@ static const char *const samples[] = {
 	"\"attempt\":1,\"at\":1,\"verdict\":\"accepted\"}",
 };
 
-static uint64_t rng_state = 1;
-
-static uint32_t rng(uint32_t below)
-{
-	rng_state = rng_state * 6364136223846793005U + 1442695040888963407U;
-	return (uint32_t)(rng_state >> 33) % below;
-}
-
-/* Changes, drops, repeats or swaps bytes; the length may grow by a few hundred. */
-static size_t mutate(uint8_t *text, size_t len, size_t cap)
-{
-	uint32_t n = 1 + rng(6);
-
-	while (n-- > 0 && len > 2) {
-		size_t at = 1 + rng((uint32_t)len - 1), run = 1 + rng(16);
-
-		if (run > len - at)
-			run = len - at;
-		switch (rng(5)) {
-		case 0:
-			text[at] = (uint8_t)rng(256);
-			break;
-		case 1:
-			memmove(text + at, text + at + run, len - at - run);
-			len -= run;
-			break;
-		case 2:
-			if (len + run <= cap) {
-				memmove(text + at + run, text + at, len - at);
-				len += run;
-			}
-			break;
-		case 3:
-			text[at] = (uint8_t) "\"\\<>&]['{}:,0"[rng(13)];
-			break;
-		default:
-			memmove(text + at, text + 1 + rng((uint32_t)(len - run)), run);
-			break;
-		}
-	}
-	return len;
-}
-
 int main(int argc, char **argv)
 {
-	int64_t rounds = 200000, seed = 1;
+	const struct fuzz_samples all = {.name = "fuzz_callback",
+		.samples = samples,
+		.n = N_READERS,
+		.signs = "\"\\<>&]['{}:,0"};
+	int rc = fuzz_run(argc, argv, &all);
 
-	if ((argc > 1 && num_parse(argv[1], 1, INT64_MAX, &rounds) < 0) ||
-		(argc > 2 && num_parse(argv[2], 1, INT64_MAX, &seed) < 0)) {
-		fprintf(stderr, "usage: fuzz_callback [ROUNDS [SEED]]\n");
-		return 64;
-	}
-	rng_state = (uint64_t)seed;
-	for (int64_t i = 0; i < rounds; i++) {
-		uint8_t text[4096];
-		uint32_t which = rng(N_READERS);
-		size_t len = strlen(samples[which]);
-
-		text[0] = (uint8_t)which;
-		memcpy(text + 1, samples[which], len);
-		len = mutate(text, len + 1, sizeof(text));
-		text[0] = (uint8_t)which;
-		(void)LLVMFuzzerTestOneInput(text, len);
-	}
-	printf("fuzz_callback: %lld inputs, nothing broke\n", (long long)rounds);
 	wecom_callback_destroy(app);
 	wecom_callback_destroy(robot);
 	wecom_crypto_destroy(app_crypto);
 	wecom_crypto_destroy(robot_crypto);
-	return 0;
+	return rc;
 }
 
 #endif

@@ -10,9 +10,9 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/num.h"
 #include "core/base/text.h"
 #include "notifier/sms/driver.h"
+#include "tests/fuzz/mutate.h"
 
 enum reader {
 	ALIYUN_REPORT,
@@ -23,8 +23,6 @@ enum reader {
 	KANNEL_ANSWER,
 	N_READERS
 };
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static void require(bool holds, const char *what)
 {
@@ -174,71 +172,15 @@ static const char *const samples[] = {
 	"Number(s) has/have been denied by white- and/or black-lists.",
 };
 
-static uint64_t rng_state = 1;
-
-static uint32_t rng(uint32_t below)
-{
-	rng_state = rng_state * 6364136223846793005U + 1442695040888963407U;
-	return (uint32_t)(rng_state >> 33) % below;
-}
-
-/* Changes, drops, repeats or swaps bytes; the length may grow by a few hundred. */
-static size_t mutate(uint8_t *text, size_t len, size_t cap)
-{
-	uint32_t n = 1 + rng(6);
-
-	while (n-- > 0 && len > 2) {
-		size_t at = 1 + rng((uint32_t)len - 1), run = 1 + rng(16);
-
-		if (run > len - at)
-			run = len - at;
-		switch (rng(5)) {
-		case 0:
-			text[at] = (uint8_t)rng(256);
-			break;
-		case 1:
-			memmove(text + at, text + at + run, len - at - run);
-			len -= run;
-			break;
-		case 2:
-			if (len + run <= cap) {
-				memmove(text + at + run, text + at, len - at);
-				len += run;
-			}
-			break;
-		case 3:
-			text[at] = (uint8_t) "\"\\{}[],:%&=+"[rng(12)];
-			break;
-		default:
-			memmove(text + at, text + 1 + rng((uint32_t)(len - run)), run);
-			break;
-		}
-	}
-	return len;
-}
-
 int main(int argc, char **argv)
 {
-	int64_t rounds = 200000, seed = 1;
+	const struct fuzz_samples all = {.name = "fuzz_sms_callback",
+		.samples = samples,
+		.n = N_READERS,
+		.signs = "\"\\{}[],:%&=+"};
+	int rc = fuzz_run(argc, argv, &all);
 
-	if ((argc > 1 && num_parse(argv[1], 1, INT64_MAX, &rounds) < 0) ||
-		(argc > 2 && num_parse(argv[2], 1, INT64_MAX, &seed) < 0)) {
-		fprintf(stderr, "usage: fuzz_sms_callback [ROUNDS [SEED]]\n");
-		return 64;
-	}
-	rng_state = (uint64_t)seed;
-	for (int64_t i = 0; i < rounds; i++) {
-		uint8_t text[4096];
-		uint32_t which = rng(N_READERS);
-		size_t len = strlen(samples[which]);
-
-		memcpy(text + 1, samples[which], len);
-		len = mutate(text, len + 1, sizeof(text));
-		text[0] = (uint8_t)which;
-		(void)LLVMFuzzerTestOneInput(text, len);
-	}
-	printf("fuzz_sms_callback: %lld inputs, nothing broke\n", (long long)rounds);
-	return 0;
+	return rc;
 }
 
 #endif
