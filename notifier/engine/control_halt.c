@@ -345,6 +345,7 @@ void control_withdraw(struct control_call *call)
 	if (!h)
 		return;
 	e->honours->items[i].withdrawn = true;
+	state_publish_honours(e);
 	withdrawn = e->honours->items[i]; /* its strings are borrowed */
 	memcpy(h->item, withdrawn.id, sizeof(h->item));
 	for (size_t k = 0; k < e->broadcasts->n; k++) {

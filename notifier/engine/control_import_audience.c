@@ -297,6 +297,7 @@ static void on_honours(void *ctx, int rc)
 		return;
 	}
 	call->e->activity++;
+	state_publish_honours(call->e);
 	ctl_line(call->req, "%zu commended", call->e->honours->n);
 	control_end(call, 0, NULL);
 }

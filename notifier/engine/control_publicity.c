@@ -24,6 +24,7 @@ static void on_set(void *ctx, int rc)
 	g = gates_find(call->e, name);
 	LOG_INFO("gate_set", "gate=%s open=%d as=%s", name, g != NULL, call->as);
 	audit_kick(call->e);
+	state_publish_honours(call->e);
 	if (call->json)
 		ctl_data(call->req, json_pack("{s:s, s:b, s:I, s:s}", "name", name, "open",
 					    g && g->at_ms <= engine_now_ms(call->e), "at",

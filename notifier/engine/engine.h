@@ -236,6 +236,8 @@ void state_publish_today(struct engine *e);
 void state_publish_attention(struct engine *e);
 /* After each change of it, and for each one that was loaded. What is published stays until the broker ends. */
 void state_publish_broadcast(struct engine *e, const struct broadcast *b);
+/* The commended or a gate have changed: at once, since a name may have to go. */
+void state_publish_honours(struct engine *e);
 /* Time or messages have moved on: all but broadcasts. */
 void state_kick(struct engine *e);
 void state_on_bot(struct engine *e, bool online);

@@ -73,6 +73,34 @@ const char *gates_missing(const struct engine *e, const struct broadcast *b, int
 	return NULL;
 }
 
+bool gates_public(const struct engine *e, int64_t now_ms)
+{
+	const struct def_publicity *p = &e->world.c->publicity;
+	size_t n = 0;
+
+	for (size_t i = 0; i < p->n_gates; i++) {
+		if (approvals_needed(p->gates[i]))
+			continue;
+		if (!is_open(e, p->gates[i], NULL, now_ms))
+			return false;
+		n++;
+	}
+	return n > 0;
+}
+
+int64_t gates_next_ms(const struct engine *e, int64_t now_ms)
+{
+	int64_t next = INT64_MAX;
+
+	for (size_t i = 0; e->gates && i < e->gates->n; i++) {
+		int64_t at = e->gates->items[i].at_ms;
+
+		if (at > now_ms && at < next)
+			next = at;
+	}
+	return next;
+}
+
 json_t *gates_json(const struct engine *e, const struct broadcast *b, int64_t now_ms)
 {
 	const struct def_publicity *p = &e->world.c->publicity;

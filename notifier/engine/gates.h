@@ -36,6 +36,13 @@ bool gates_settable(const struct engine *e, const char *name);
 const struct gate *gates_find(const struct engine *e, const char *name);
 /* The first gate of the definition that is closed for B at NOW, NULL: all are open. */
 const char *gates_missing(const struct engine *e, const struct broadcast *b, int64_t now_ms);
+/*
+ * May names stand where anybody reads them? All gates are open at NOW that people open; a definition without such a gate says
+ * nothing to the public by itself.
+ */
+bool gates_public(const struct engine *e, int64_t now_ms);
+/* The next instant after NOW at which a gate opens that was set ahead; INT64_MAX: none. */
+int64_t gates_next_ms(const struct engine *e, int64_t now_ms);
 /* [{"name","open","at","by"}] for B at NOW. */
 json_t *gates_json(const struct engine *e, const struct broadcast *b, int64_t now_ms);
 /* Opens NAME from AT_MS on, or closes it (AT_MS < 0). DONE(rc): in memory only once it is stored. */

@@ -3,7 +3,8 @@
  *
  * What changes is only marked; a short real timer publishes what is marked, each topic at most once a second and only when
  * its content is another. Nothing waits for it: neither the simulated clock nor a message. Counts and states only: no
- * texts of people, no names, no numbers.
+ * texts of people, no names, no numbers. The one exception is the honour roll, which is public once its gates are open and
+ * does not wait for the timer: a name that was withdrawn goes at once.
  */
 #include <errno.h>
 #include <stdio.h>
@@ -13,7 +14,10 @@
 
 #include "core/base/log.h"
 #include "core/wire/topic.h"
+#include "notifier/engine/gates.h"
 #include "notifier/engine/state_internal.h"
+
+#define HONOURS "honours"
 
 enum {
 	SOON_MS = 50,      /* several changes of one event become one publication */
@@ -87,6 +91,8 @@ static json_t *content_of(struct engine *e, struct slot *t)
 		return state_today_json(e);
 	if (!strcmp(t->name, "attention"))
 		return state_attention_json(e);
+	if (!strcmp(t->name, HONOURS))
+		return state_honours_json(e);
 	unit = code ? units_find(e->world.c->units, code + 1) : -1;
 	return unit >= 0 ? state_unit_json(e, unit) : NULL;
 }
@@ -188,6 +194,23 @@ void state_publish_attention(struct engine *e)
 	mark(e, "attention", "");
 }
 
+void state_publish_honours(struct engine *e)
+{
+	struct slot *t = e->state && e->loaded ? slot_of(e->state, HONOURS, "") : NULL;
+	int64_t now = engine_now_ms(e), next;
+
+	if (!t || e->stopping)
+		return; /* on load, everything is published */
+	t->is_marked = !e->mqtt || !mqtt_connected(e->mqtt) || publish(e, t) < 0;
+	if (t->is_marked)
+		arm(e->state);
+	next = gates_next_ms(e, now);
+	if (next == INT64_MAX)
+		timer_stop(e->state->gate);
+	else
+		timer_at(e->state->gate, next);
+}
+
 void state_put(struct engine *e, const char *kind, const char *code, json_t *content)
 {
 	struct slot *t = e->state && content ? slot_of(e->state, kind, code) : NULL;
@@ -207,6 +230,7 @@ void state_kick(struct engine *e)
 	const struct units *u = e->world.c->units;
 
 	mark(e, "campaign", "");
+	mark(e, HONOURS, "");
 	state_publish_ops(e);
 	state_publish_today(e);
 	state_publish_attention(e);
@@ -227,6 +251,7 @@ void state_publish_all(struct engine *e)
 		t->is_marked = true;
 	}
 	state_kick(e);
+	state_publish_honours(e);
 }
 
 void state_on_bot(struct engine *e, bool online)
@@ -256,6 +281,14 @@ static void on_minute(void *ctx)
 	timer_after(s->minute, MINUTE_MS);
 }
 
+static void on_gate(void *ctx)
+{
+	struct state *s = ctx;
+
+	if (s->e->leader)
+		state_publish_honours(s->e);
+}
+
 int state_create(struct engine *e)
 {
 	struct state *s = calloc(1, sizeof(*s));
@@ -268,6 +301,11 @@ int state_create(struct engine *e)
 	rc = timer_new(e->loop, flush, s, &s->timer);
 	if (rc == 0)
 		rc = timer_new(e->loop, on_minute, s, &s->minute);
+	if (rc == 0)
+		rc = timer_new(e->loop, on_gate, s, &s->gate);
+	/* It has its place, however many broadcasts there are. */
+	if (rc == 0 && !slot_of(s, HONOURS, ""))
+		rc = -ENOMEM;
 	if (rc == 0)
 		timer_after(s->minute, MINUTE_MS);
 	return rc;
@@ -282,6 +320,7 @@ void state_destroy(struct engine *e)
 		return;
 	timer_destroy(s->timer);
 	timer_destroy(s->minute);
+	timer_destroy(s->gate);
 	HASH_ITER(hh, s->slots, t, tmp)
 	{
 		HASH_DEL(s->slots, t);

@@ -1,8 +1,8 @@
 /*
  * notifier/engine/state_internal.h: what the files of the state topics share.
  *
- * state.c decides when a topic is published, state_unit.c and state_lists.c write what is in it, state_survey.c counts what only
- * the store knows. Nobody else includes this.
+ * state.c decides when a topic is published, state_unit.c, state_lists.c and state_honours.c write what is in it, state_survey.c
+ * counts what only the store knows. Nobody else includes this.
  */
 #ifndef SW_ENGINE_STATE_INTERNAL_H
 #define SW_ENGINE_STATE_INTERNAL_H
@@ -62,6 +62,7 @@ struct state {
 	struct engine *e;
 	struct timer *timer;    /* the next publication */
 	struct timer *minute;   /* days and hours pass without an event */
+	struct timer *gate;     /* a gate of publicity that was opened ahead */
 	struct slot *slots;     /* by topic */
 	int64_t flushed_ms;     /* monotonic */
 	struct survey *running; /* being filled by state_survey_one() */
@@ -88,6 +89,9 @@ json_t *state_campaign_json(struct engine *e);
 json_t *state_ops_json(struct engine *e);
 json_t *state_today_json(struct engine *e);
 json_t *state_attention_json(struct engine *e);
+
+/* state_honours.c: NULL when there is no memory. */
+json_t *state_honours_json(struct engine *e);
 
 /* state.c: CONTENT (taken, may be NULL) is what the topic shows until the next call, also on the next connect. */
 void state_put(struct engine *e, const char *kind, const char *code, json_t *content);
