@@ -1,5 +1,6 @@
-"""Seeded storms over the summer of 2022: processes are killed or frozen and the outside misbehaves, at random instants,
-while the clock runs through eight weeks and the officials of the demo answer. What was promised must hold afterwards.
+"""Seeded storms over the summer of 2022: processes are killed, frozen or stopped and the outside misbehaves, at random
+instants, while the clock runs through eight weeks and the officials of the demo answer, by chat and by SMS. What was
+promised must hold afterwards.
 
 By hand, for as long as one likes: tests/scenario/test_060_storm.py [--hail] [--events N] [--gap S] SEED..
 """
@@ -20,120 +21,48 @@ import time
 import pytest
 
 from office import ROSTER, copies, say
-from stack import BUILD, PATIENCE, ROOT, Stack, StackError, alive
+from stack import BUILD, PATIENCE, ROOT, Stack, StackError
+from weather import (Weather, advance, audit_records, errors, everybody_lives, ledger, odd_ends, patient)
 
 FIRST, LAST = datetime.date(2022, 6, 20), datetime.date(2022, 8, 12)
-STEP_LIMIT_S = 60
+# Days of SMS: units that are not complete are told at 9:00 and at 15:00, each contact by himself.
+SMS_DAYS = (datetime.date(2022, 8, 9), datetime.date(2022, 8, 10))
 UNKNOWN_WAIT_MS = 600000
 HAIL_MIN, HAIL_MAX = 200, 2000
 HALF_PAST_NINE = 1655688600000  # 2022-06-20
-KILLED = ("bot", "notifier", "redis", "mosquitto")
-FROZEN = ("bot", "notifier", "redis", "mosquitto")
-FAULTS = ("answer_lost", "45009", "http5xx", "reset", "refuse", "slow", "half_answer")
+# Said by SMS, beside what the demo's people type: all through the weeks, some in the middle of a morning's reminders.
+BY_SMS = [
+    ("2022-06-20T09:04", "13800000003", "收到"), ("2022-06-21T09:03", "13800000012", "查进度"),
+    ("2022-06-23T10:05", "13800000018", "还没报"), ("2022-06-27T09:02", "13800000009", "查进度"),
+    ("2022-06-30T09:05", "13800000021", "收到"), ("2022-07-04T09:03", "13800000036", "查进度"),
+    ("2022-07-08T15:10", "13800000024", "还没报"), ("2022-07-14T09:41", "13800000015", "已报1人3户"),
+    ("2022-07-19T09:04", "13800000030", "查进度"), ("2022-07-26T11:00", "13800000041", "还没报"),
+    ("2022-08-02T09:05", "13800000027", "查进度"), ("2022-08-09T15:02", "13800000039", "收到"),
+    ("2022-08-10T15:04", "13800000030", "查进度"), ("2022-08-10T15:06", "13800000042", "还没报"),
+]
+
+
+def entries(name, group):
+    """The lines of a script of the demo, up to LAST."""
+    with open(os.path.join(ROOT, "tests/sim", name), encoding="utf-8") as f:
+        found = re.findall(r"\{ at = .*?; \}", f.read().partition(group)[2])
+    for entry in found:
+        line = dict(re.findall(r'(\w+) = "(.*?)";', entry))
+        if line["at"][:10] <= LAST.isoformat():
+            yield entry, line
 
 
 def officials():
-    """The lines of the demo's officials up to LAST."""
-    with open(os.path.join(ROOT, "tests/sim/demo-officials.conf"), encoding="utf-8") as f:
-        entries = re.findall(r"\{ at = .*?; \}", f.read())
     lines = []
-    for entry in entries:
-        line = dict(re.findall(r'(\w+) = "(.*?)";', entry))
+    for entry, line in entries("demo-officials.conf", "officials ="):
         line["mention"] = "mention = false" not in entry
-        if line["at"][:10] <= LAST.isoformat():
-            lines.append(line)
+        lines.append(line)
     return lines
 
 
-class Weather(threading.Thread):
-    """Makes trouble until it has made EVENTS of it or is told to end. What it did is in `log`."""
-
-    def __init__(self, stack, seed, events, gap_s, faults=True):
-        super().__init__(daemon=True)
-        self.stack, self.random, self.events, self.gap_s = stack, random.Random(seed), events, gap_s
-        self.weights = (4, 2, 4 if faults else 0)
-        self.over = threading.Event()
-        self.log = []
-        self.began = time.monotonic()
-
-    def note(self, text):
-        self.log.append("%7.2f %s" % (time.monotonic() - self.began, text))
-
-    def run(self):
-        for _ in range(self.events):
-            if self.over.wait(min(self.random.expovariate(1 / self.gap_s), 4 * self.gap_s)):
-                return
-            self.random.choices((self.kill, self.freeze, self.fault), self.weights)[0]()
-
-    def signal(self, name, sig):
-        try:
-            os.kill(self.stack.pid(name), sig)
-        except (ProcessLookupError, TypeError):
-            pass  # it is down already
-
-    def kill(self):
-        victims = self.random.sample(KILLED, self.random.choice((1, 1, 2)))
-        self.note("kill " + " ".join(victims))
-        for name in victims:
-            self.signal(name, signal.SIGKILL)
-
-    def freeze(self):
-        name, seconds = self.random.choice(FROZEN), self.random.choice((0.3, 0.6, 1.2, 2.5, 7))
-        self.note("freeze %s for %.1f s" % (name, seconds))
-        pid = self.stack.pid(name)
-        self.signal(name, signal.SIGSTOP)
-        self.over.wait(seconds)
-        if alive(pid):
-            os.kill(pid, signal.SIGCONT)
-
-    def fault(self):
-        kind = self.random.choice(FAULTS)
-        route = self.random.choice(("*", "*", "app", "token", "g150300", "g152501"))
-        ms = self.random.choice((200, 900, 2500))
-        order = {"kind": kind, "route": route, "count": self.random.randint(1, 4), "ms": ms}
-        self.note("fault %s" % json.dumps(order))
-        try:
-            self.stack.sim.post("/control/fault", order)
-        except (OSError, StackError):
-            pass  # it refuses everybody just now
-
-    def end(self):
-        self.over.set()
-        self.join(30)
-        assert not self.is_alive()
-        for name in FROZEN:
-            self.signal(name, signal.SIGCONT)
-
-
-def patient(ask):
-    """ASK() again while the simulator refuses connections on our order."""
-    deadline = time.monotonic() + 20 * PATIENCE
-    while True:
-        try:
-            return ask()
-        except OSError:
-            if time.monotonic() > deadline:
-                raise
-            time.sleep(0.05)
-
-
-def advance(stack, to):
-    """Moves the clock to TO although anybody may be away; a minute of real time is the limit."""
-    deadline = time.monotonic() + STEP_LIMIT_S * PATIENCE
-    why = "nobody answers"
-    while time.monotonic() < deadline:
-        try:
-            done = stack.cli("clock", "advance", "--to", to, check=False,
-                             limit_s=max(1, (deadline - time.monotonic()) / PATIENCE))
-        except subprocess.TimeoutExpired:
-            break
-        # 1: the goal has been passed by an advance that went on when its caller was cut off.
-        if done.code == 0 or (done.code == 1 and "passed" in done.err):
-            return
-        why = done.err.strip()
-        time.sleep(0.1)
-    show = stack.cli("--json", "clock", "show", check=False)
-    raise StackError("the clock does not reach %s within %d s: %s\n%s" % (to, STEP_LIMIT_S, why, show.out))
+def phones():
+    return [line for _, line in entries("demo-phones.conf", "people =")] + [
+        {"at": at, "number": number, "text": text} for at, number, text in BY_SMS]
 
 
 def bind_all(stack, lines=True):
@@ -145,43 +74,72 @@ def bind_all(stack, lines=True):
     stack.advance(by="1m")
     if lines:
         stack.sim.post("/control/script", {"lines": officials()})
+        stack.sms_sim.post("/control/script", {"lines": phones()})
     return units
 
 
-def everybody_lives(stack):
-    for name in KILLED:
-        stack.wait(lambda: alive(stack.pid(name)), name + " to live")
-    for name in ("bot", "notifier"):
-        stack.wait_ready(name)
+class Blow(threading.Thread):
+    """Hits the notifier once the SMS gateway has had a few more requests, some of them slow: they are in flight."""
+
+    def __init__(self, weather, seed):
+        super().__init__(daemon=True)
+        self.weather, self.random = weather, random.Random(seed)
+        self.sim, self.over = weather.stack.sms_sim, threading.Event()
+        self.least = self.requests() + self.random.randint(1, 4)
+        if self.random.random() < 0.7:
+            weather.order(self.sim, "slow", "SendSms")
+        self.start()
+
+    def requests(self):
+        return patient(lambda: self.sim.get("/control/state"))["requests"]
+
+    def run(self):
+        while self.requests() < self.least:
+            if self.over.wait(0.005):
+                return
+        kind = self.random.choice(("kill", "kill", "kill both", "freeze", "stop"))
+        self.weather.note("%s the notifier with SMS in flight" % kind)
+        if kind == "freeze":
+            self.weather.freeze("notifier")
+        elif kind == "stop":
+            self.weather.count["term"] += 1
+            self.weather.signal("notifier", signal.SIGTERM)
+        else:
+            self.weather.signal("notifier", signal.SIGKILL)
+            if kind == "kill both":
+                self.weather.signal("redis", signal.SIGKILL)
+
+    def end(self):
+        self.over.set()
+        self.join(30)
 
 
-def audit_records(stack):
-    """The audit file's records; one that was written twice, around a kill, counts once."""
-    folder = os.path.join(stack.info["dir"], "state/notifier/audit")
-    records = {}
-    for name in sorted(os.listdir(folder)):
-        with open(os.path.join(folder, name), encoding="utf-8") as f:
-            for line in f:
-                record = json.loads(line)
-                records[record["id"]] = record
-    return list(records.values())
+def through_sms(stack, day, hour, weather):
+    """Into an hour at which SMS go out, with a blow to the notifier in the middle of them."""
+    blow = Blow(weather, "%s %s %d" % (weather.seed, day, hour)) if weather else None
+    for minute in (3, 6, 30):
+        advance(stack, day.isoformat() + "T%02d:%02d" % (hour, minute))
+    if blow:
+        blow.end()
 
 
 def live_through(stack, weather=None):
-    """The eight weeks, in steps: into the morning's reminders, and to the evening."""
+    """The eight weeks, in steps: into the morning's reminders and the SMS, and to the evening."""
     bind_all(stack)
     if weather:
         weather.start()
     day = FIRST
     while day <= LAST:
-        if day.weekday() < 5:
-            for minute in (1, 3, 5):
+        if day in SMS_DAYS:
+            through_sms(stack, day, 9, weather)
+            through_sms(stack, day, 15, weather)
+        elif day.weekday() < 5:
+            for minute in (2, 5):
                 advance(stack, day.isoformat() + "T09:%02d" % minute)
         advance(stack, day.isoformat() + "T21:00")
         day += datetime.timedelta(days=1)
     if weather:
         weather.end()
-    patient(lambda: stack.sim.post("/control/fault", {"clear": True}))
     everybody_lives(stack)
     # What is unknown ends, as far as it does by itself.
     advance(stack, LAST.isoformat() + "T22:00")
@@ -191,24 +149,27 @@ def live_through(stack, weather=None):
 class Outcome:
     """What is on record afterwards, on our side and outside."""
 
-    def __init__(self, stack):
+    def __init__(self, stack, weather=None):
         self.audit = stack.cli("audit", check=False)
         self.rows = stack.export()
-        self.ledger = collections.defaultdict(list)  # mid -> entries that were accepted
-        for entry in patient(lambda: stack.sim.get("/control/ledger")):
-            if entry["accepted"] and entry["mid"]:
-                self.ledger[entry["mid"]].append(entry)
+        self.ledgers = {"chat": ledger(stack.sim), "sms": ledger(stack.sms_sim)}
         self.facts = {u["code"]: u["facts"] for u in stack.cli("--json", "status").json()["units"]}
-        state = patient(lambda: stack.sim.get("/control/state"))
-        self.script, self.callbacks = state["script"], state["callbacks"]
+        chat, sms = (patient(lambda: sim.get("/control/state")) for sim in (stack.sim, stack.sms_sim))
+        self.script = {k: chat["script"][k] + sms["script"][k] for k in ("lost", "resent")}
+        self.receipts_lost = sms["pushes"]["lost"] + sms["receipts"]["dropped"] + (
+            weather.count["receipt_lost"] if weather else 0)
         stack.wait(lambda: self.is_audited(stack), "the audit file to hold every verdict")
-        with open(stack.errors, errors="replace") as f:
-            self.ends = re.findall(r"(\w+) ended with (-?\d+)", f.read())
-        self.errors = [r for p in ("bot", "notifier") for r in stack.log(p) if r.get("lvl") == "error"]
+        self.ends = odd_ends(stack, weather)
+        self.errors = errors(stack)
+
+    def copies(self, row):
+        return self.ledgers["sms" if row["channel"] == "sms" else "chat"].get(row["mid"], [])
 
     def is_audited(self, stack):
         """Every message was planned on record, and every attempt has its verdict there."""
         records = audit_records(stack)
+        # A receipt settles what was unknown; that it was stands here.
+        self.unknown = {r["mid"] for r in records if r["ev"] == "verdict" and r["verdict"] == "unknown"}
         told = {(r["mid"], r["attempt"]) for r in records if r["ev"] == "verdict"}
         planned = {r["mid"] for r in records if r["ev"] == "message_planned"}
         self.replies = collections.Counter(r["event"] for r in records if r["ev"] == "reply")
@@ -230,18 +191,20 @@ def in_time(job, at_ms):
     return at.weekday() < 5 and at.date() == due.date() and due <= at and at.hour < 20
 
 
-def judge_message(row, copies):
-    """What is wrong with one message, given the copies the outside accepted."""
+def judge_message(row, copies, unknown, receipts_lost):
+    """What is wrong with one message, given the copies the outside accepted, and whether an outcome of it was UNKNOWN."""
     state, who = row["state"], "%s %s" % (row["job"], row["mid"])
     verdicts = [a["verdict"] for a in row["attempts"]]
-    unknown = "unknown" in verdicts
+    unknown = unknown or "unknown" in verdicts
     wrong = []
     if state in ("unknown", "parked"):
         if not unknown:
             wrong.append("%s is %s without an unknown attempt" % (who, state))
-    elif state == "accepted":
+    elif state in ("accepted", "delivered", "undelivered", "no_receipt"):
         if not copies:
-            wrong.append("%s counts as accepted, but nobody has it" % who)
+            wrong.append("%s counts as %s, but nobody has it" % (who, state))
+        if "accepted" not in verdicts:
+            wrong.append("%s counts as %s without such a verdict: %s" % (who, state, verdicts))
     elif state in ("cancelled", "expired", "suppressed", "dead"):
         if copies and not unknown:
             wrong.append("%s is %s, but somebody has it" % (who, state))
@@ -256,6 +219,9 @@ def judge_message(row, copies):
             wrong.append("%s was accepted twice, but no outcome was unknown: %s" % (who, verdicts))
         if copies[1]["at"] - copies[0]["at"] < UNKNOWN_WAIT_MS:
             wrong.append("%s: the copies are %d ms apart" % (who, copies[1]["at"] - copies[0]["at"]))
+    # Every phone here is on, so whoever has it has said so.
+    if row["channel"] == "sms" and copies and not receipts_lost and state != "delivered":
+        wrong.append("%s is %s, though its receipt was told" % (who, state))
     return wrong
 
 
@@ -271,10 +237,10 @@ def judge(calm, storm):
     if storm.audit.code:
         wrong.append("the recount does not add up: " + storm.audit.out)
     for row in storm.rows:
-        wrong += judge_message(row, storm.ledger.get(row["mid"], []))
+        wrong += judge_message(row, storm.copies(row), row["mid"] in storm.unknown, storm.receipts_lost)
     wrong += ["%s is told outside, but is no message of ours" % mid
-              for mid in set(storm.ledger) - {r["mid"] for r in storm.rows}]
-    wrong += ["%s ended by itself with %s" % end for end in storm.ends if end[1] != "-9"]
+              for taken in storm.ledgers.values() for mid in set(taken) - {r["mid"] for r in storm.rows}]
+    wrong += storm.ends
     wrong += ["error in the log: %s" % json.dumps(r, ensure_ascii=False) for r in storm.errors]
     wrong += ["reply %s counted %d times" % r for r in storm.replies.items() if r[1] > 1]
     if storm.script["lost"]:
@@ -316,10 +282,11 @@ def weather_through(stack, seed, events, gap_s):
 
 @pytest.mark.parametrize("seed", [1, 2])
 def test_a_storm_breaks_no_promise(make_stack, calm, seed):
-    """Eight blows each: nothing lost, nothing twice but after an unknown outcome, nothing at night, each reply once."""
+    """Eight blows each, and one in each hour of SMS: nothing lost, nothing twice but after an unknown outcome, nothing at
+    night, each reply once, each receipt in the record."""
     stack = make_stack()
     weather = weather_through(stack, seed, 8, 0.6)
-    wrong = judge(calm, Outcome(stack))
+    wrong = judge(calm, Outcome(stack, weather))
     assert not wrong, "\n".join(wrong + weather.log)
 
 
@@ -356,7 +323,7 @@ def hail(stack, units, over, least):
 
 def hail_through(stack, seed, events):
     units = bind_all(stack, lines=False)
-    weather = Weather(stack, seed, events, 0.5, faults=False)
+    weather = Weather(stack, seed, events, 0.5, blows={"kill": 4, "freeze": 2, "term": 1})
     weather.start()
     said = hail(stack, units, lambda: not weather.is_alive(), HAIL_MIN)
     weather.end()
@@ -476,12 +443,12 @@ def main():
             stack = Stack()
             weather = Weather(stack, seed, args.events, args.gap)
             live_through(stack, weather)
-            out = Outcome(stack)
+            out = Outcome(stack, weather)
             wrong = judge(calm, out)
             states = collections.Counter(r["state"] for r in out.rows)
             print("seed %d: %.1f s, %s, resent %d, twice %d" % (
                 seed, time.monotonic() - began, dict(states), out.script["resent"],
-                sum(len(c) > 1 for c in out.ledger.values())), flush=True)
+                sum(len(c) > 1 for taken in out.ledgers.values() for c in taken.values())), flush=True)
         except Exception as e:
             wrong = ["%s: %s" % (type(e).__name__, e)]
         if weather:
