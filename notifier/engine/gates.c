@@ -54,13 +54,20 @@ bool gates_settable(const struct engine *e, const char *name)
 	return false;
 }
 
+/* Opened by somebody, and its moment is there. */
+static bool is_set(const struct engine *e, const char *name, int64_t now_ms)
+{
+	const struct gate *g = gates_find(e, name);
+
+	return g && g->at_ms <= now_ms;
+}
+
 static bool is_open(
 	const struct engine *e, const char *name, const struct broadcast *b, int64_t now_ms)
 {
-	const struct gate *g = gates_find(e, name);
 	int64_t needed = approvals_needed(name);
 
-	return needed ? approved(b, needed) : g && g->at_ms <= now_ms;
+	return needed ? approved(b, needed) : is_set(e, name, now_ms);
 }
 
 const char *gates_missing(const struct engine *e, const struct broadcast *b, int64_t now_ms)
@@ -81,7 +88,7 @@ bool gates_public(const struct engine *e, int64_t now_ms)
 	for (size_t i = 0; i < p->n_gates; i++) {
 		if (approvals_needed(p->gates[i]))
 			continue;
-		if (!is_open(e, p->gates[i], NULL, now_ms))
+		if (!is_set(e, p->gates[i], now_ms))
 			return false;
 		n++;
 	}
