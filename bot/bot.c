@@ -14,6 +14,7 @@
 
 #include "bot/bot.h"
 #include "bot/bridge.h"
+#include "bot/ingress/honour_page.h"
 #include "bot/ingress/pages.h"
 #include "bot/ingress/route.h"
 #include "bot/secret.h"
@@ -73,6 +74,7 @@ struct bot {
 	struct route *route;
 	struct sms_callbacks *sms;
 	struct pages *pages;
+	struct honour_page *honour_page;
 	struct http_server *server;
 	struct timer *tick, *stop;
 
@@ -324,6 +326,8 @@ static void on_other(void *ctx, const char *topic, const void *payload, size_t l
 {
 	struct bot *b = ctx;
 
+	if (b->honour_page && honour_page_on_message(b->honour_page, topic, payload, len))
+		return;
 	if (b->pages)
 		pages_on_message(b->pages, topic, payload, len);
 }
@@ -465,6 +469,8 @@ static int open_pages(struct bot *b, struct sw_err *err)
 		rc = pages_create(&opts, &b->pages);
 		free(operators);
 	}
+	if (rc == 0)
+		rc = honour_page_create(&b->honour_page);
 	return rc < 0 ? err_set(err, rc, "pages: %s", err_name(rc)) : 0;
 }
 
@@ -493,6 +499,8 @@ static int open_listeners(struct bot *b, struct sw_err *err)
 		rc = open_sms_callbacks(b, err);
 	if (rc == 0) {
 		rc = pages_add(b->pages, b->route);
+		if (rc == 0)
+			rc = honour_page_add(b->honour_page, b->route);
 		if (rc < 0)
 			err_set(err, rc, "pages: %s", err_name(rc));
 	}
@@ -815,6 +823,7 @@ void bot_destroy(struct bot *b)
 	log_setup(LOG_LEVEL_INFO, NULL, NULL);
 	route_destroy(b->route);
 	pages_destroy(b->pages);
+	honour_page_destroy(b->honour_page);
 	sms_callbacks_destroy(b->sms);
 	for (size_t i = 0; i < b->n_endpoints; i++)
 		wecom_callback_destroy(b->endpoints[i].callback);

@@ -17,20 +17,27 @@ static const char *const security[] = {"Content-Security-Policy",
 	"default-src 'none'; script-src 'self'; style-src 'self'; img-src 'self'; connect-src "
 	"'self'; "
 	"form-action 'self'; frame-ancestors 'none'; base-uri 'none'",
-	"X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer", "Cache-Control",
-	"no-store"};
+	"X-Content-Type-Options", "nosniff", "Referrer-Policy", "no-referrer"};
 
-void page_respond(struct http_exchange *x, int status, const char *type, const void *body,
-	size_t len, const char *const *extra)
+void page_respond_public(struct http_exchange *x, int status, const char *type, const void *body,
+	size_t len, const char *cache, const char *const *extra)
 {
-	const char *headers[ARRAY_LEN(security) + MAX_EXTRA + 1];
+	const char *headers[ARRAY_LEN(security) + 2 + MAX_EXTRA + 1];
 	size_t n = ARRAY_LEN(security), i;
 
 	memcpy(headers, security, sizeof(security));
+	headers[n++] = "Cache-Control";
+	headers[n++] = cache;
 	for (i = 0; extra && extra[i] && i < MAX_EXTRA; i++)
 		headers[n++] = extra[i];
 	headers[n] = NULL;
 	http_respond(x, status, type, body, len, headers);
+}
+
+void page_respond(struct http_exchange *x, int status, const char *type, const void *body,
+	size_t len, const char *const *extra)
+{
+	page_respond_public(x, status, type, body, len, "no-store", extra);
 }
 
 void page_redirect(struct http_exchange *x, const char *path, const char *cookie)

@@ -15,6 +15,9 @@ enum { PAGE_ADDRESS = 64, PAGE_COOKIE_MAX = 64 };
 /* Answers with the security headers of every page. EXTRA: up to three name, value pairs ended by NULL; may be NULL. */
 void page_respond(struct http_exchange *x, int status, const char *type, const void *body,
 	size_t len, const char *const *extra);
+/* The same for what is public: CACHE is its Cache-Control. */
+void page_respond_public(struct http_exchange *x, int status, const char *type, const void *body,
+	size_t len, const char *cache, const char *const *extra);
 /* 303 to PATH; COOKIE (may be NULL) is the value of a Set-Cookie. */
 void page_redirect(struct http_exchange *x, const char *path, const char *cookie);
 void page_respond_asset(struct http_exchange *x, const struct asset *a);

@@ -418,7 +418,7 @@ static void handle_logout(void *ctx, struct http_exchange *x)
 
 int pages_add(struct pages *p, struct route *r)
 {
-	static const char *const assets[] = {"/app.css", "/app.js", "/icon.svg"};
+	static const char *const assets[] = {"/app.css", "/app.js"};
 	int rc = route_add_page(r, "/", show_dashboard, p);
 
 	if (rc == 0)

@@ -31,6 +31,7 @@ struct endpoint {
 	struct wecom_callback *callback; /* NULL: a page */
 	http_handler handler;
 	bool takes_form; /* POST, too */
+	bool is_public;
 	void *ctx;
 };
 
@@ -258,14 +259,20 @@ void route_handle(void *ctx, struct http_exchange *x)
 {
 	struct route *r = ctx;
 	const char *path = http_path(x);
-	bool is_over = !limit_take(r->opts.limit, http_peer(x), clock_mono_ms());
 	struct endpoint *e;
+	bool is_over;
 
+	HASH_FIND_STR(r->endpoints, path, e);
+	/* Residents come by thousands at a time, all of them by one address when a proxy stands in front. */
+	if (e && e->is_public) {
+		handle_page(e, x);
+		return;
+	}
+	is_over = !limit_take(r->opts.limit, http_peer(x), clock_mono_ms());
 	if (r->sms && sms_callbacks_know(r->sms, path)) {
 		sms_callbacks_handle(r->sms, x);
 		return;
 	}
-	HASH_FIND_STR(r->endpoints, path, e);
 	if (e && e->callback) {
 		handle_callback(r, e, x, is_over, 0);
 	} else if (is_over && !(r->opts.knows && r->opts.knows(r->opts.knows_ctx, x))) {
@@ -335,6 +342,19 @@ int route_add_form(struct route *r, const char *path, http_handler handler, void
 		e->handler = handler;
 		e->ctx = ctx;
 		e->takes_form = true;
+	}
+	return rc;
+}
+
+int route_add_public(struct route *r, const char *path, http_handler handler, void *ctx)
+{
+	struct endpoint *e;
+	int rc = add(r, path, &e);
+
+	if (rc == 0) {
+		e->handler = handler;
+		e->ctx = ctx;
+		e->is_public = true;
 	}
 	return rc;
 }

@@ -37,6 +37,9 @@ int route_add_callback(struct route *r, const char *path, enum callback_kind kin
 /* A page: GET and HEAD go to HANDLER, other methods are 405. SW_EEXIST. */
 int route_add_page(
 	struct route *r, const char *path, http_handler handler, void *ctx) SW_MUST_CHECK;
+/* The same for everybody: the limit of an address neither counts nor stops it. HANDLER must be cheap. SW_EEXIST. */
+int route_add_public(
+	struct route *r, const char *path, http_handler handler, void *ctx) SW_MUST_CHECK;
 /* Everything under /sms/ goes to CB, borrowed. */
 void route_set_sms(struct route *r, struct sms_callbacks *cb);
 /* For http_server_opts: gateways that know the token may send longer bodies than anybody else. */
