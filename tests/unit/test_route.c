@@ -199,6 +199,19 @@ static void strangers_are_limited_and_the_provider_is_not(void **state)
 		assert_int_equal(post_text("1"), 403);
 }
 
+static void a_public_page_is_open_to_everybody_and_uses_up_nobodys_share(void **state)
+{
+	(void)state;
+	assert_int_equal(route_add_public(f.route, "/open", page, NULL), 0);
+	for (int i = 0; i < 30; i++)
+		assert_int_equal(ask("/open", NULL), 200);
+	assert_int_equal(ask("/honour", NULL), 200);
+	while (ask("/none", NULL) != 429)
+		;
+	assert_int_equal(ask("/open", NULL), 200);
+	assert_int_equal(ask("/open", "x"), 405);
+}
+
 static void stopped_listener_asks_to_come_again(void **state)
 {
 	(void)state;
@@ -237,6 +250,7 @@ int main(void)
 		T(paths_are_exact),
 		T(forged_callback_is_refused_without_a_word),
 		T(strangers_are_limited_and_the_provider_is_not),
+		T(a_public_page_is_open_to_everybody_and_uses_up_nobodys_share),
 		T(stopped_listener_asks_to_come_again),
 		T(oldest_stranger_makes_room),
 	};
