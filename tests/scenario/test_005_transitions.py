@@ -586,6 +586,33 @@ def test_a_message_the_store_has_lost_whole_is_not_sent_as_if_for_the_first_time
     assert redis("HLEN", R + "tried") == 0
 
 
+@pytest.mark.parametrize("before,klass", [(None, ""), ("refused_final", "target")], ids=["trying", "dead"])
+def test_a_later_attempt_than_the_store_knows_of_is_not_made_again(redis, before, klass):
+    """An old backup: the first attempt was just on its way, or dead and not yet sent again by an operator."""
+    by_sms(redis)
+    if before:
+        verdict(redis, before, klass=klass, gateway="aliyun")
+    assert rehand(redis, kind="T", attempt="2") == 1
+    assert redis.message("st") == "trying" and redis.message("att") == "2"
+    assert verdict(redis, "accepted", attempt="2", gateway="aliyun") == ["accepted", 1]
+    assert indexes(redis) == {"await"}
+
+
+def test_a_verdict_that_comes_before_its_lost_attempt_does_not_leave_it_trying_for_ever(redis):
+    group(redis, extra=("ch", "sms", "rcp", NUMBER))
+    assert verdict(redis, "refused_temp", klass="rate", gateway="aliyun") == ["queued", 1]
+    assert rehand(redis, kind="T") == 1 and indexes(redis) == {"trying"}
+    assert verdict(redis, "refused_temp", klass="rate", gateway="aliyun") == ["queued", 1]
+    assert indexes(redis) == {"due"}
+
+
+def test_what_a_journal_knows_keeps_the_gateway_that_took_it(redis):
+    rehand(redis, kind="A")
+    group(redis, extra=("ch", "sms", "rcp", NUMBER))
+    assert sms_try(redis, gateway="kannel") == -3
+    assert receipt(redis, "delivered", gateway="aliyun") == ["new", "delivered"]
+
+
 def test_a_lost_message_that_surely_was_not_sent_may_be_sent(redis):
     for kind in "RFNH":
         rehand(redis, kind=kind)

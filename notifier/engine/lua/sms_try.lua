@@ -16,13 +16,13 @@ end
 local mid = ARGV[3]
 local tried = redis.call('HGET', KEYS[7], mid)
 if tried then
-	local n, kind = string.match(tried, '^(%d+) (%u)$')
+	local n, kind, gateway = string.match(tried, '^(%d+) (%u) (%S+)$')
 	redis.call('HDEL', KEYS[7], mid)
 	if n and tonumber(n) > tonumber(redis.call('HGET', KEYS[2], 'att') or '0') then
 		redis.call('ZREM', KEYS[3], mid)
 		local accepted = kind == 'A'
-		redis.call('HSET', KEYS[2], 'att', n, 'st', accepted and 'accepted' or 'unknown', 'gw', ARGV[4], 'a' .. n,
-			ARGV[2] .. (accepted and ' accepted' or ' unknown') .. ' journal - ' .. ARGV[4])
+		redis.call('HSET', KEYS[2], 'att', n, 'st', accepted and 'accepted' or 'unknown', 'gw', gateway, 'a' .. n,
+			ARGV[2] .. (accepted and ' accepted' or ' unknown') .. ' journal - ' .. gateway)
 		if accepted then
 			redis.call('ZADD', KEYS[9], ARGV[2], mid)
 			redis.call('HSET', KEYS[2], 'done', ARGV[2])
