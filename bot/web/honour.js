@@ -134,5 +134,6 @@
   byId("again").addEventListener("click", read);
   document.addEventListener("visibilitychange", readAgain);
   window.addEventListener("pageshow", function (e) { if (e.persisted) readAgain(); });
+  say("正在读取名单……");
   read();
 }());
