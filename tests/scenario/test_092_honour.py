@@ -73,6 +73,21 @@ def test_units_come_in_administrative_order(make_stack, tmp_path):
     stack.wait(lambda: [i["unit"] for i in roll(stack)["categories"][0]["items"]] == list(reversed(codes)), "the order")
 
 
+def test_a_roll_that_is_too_long_keeps_its_names(make_stack, tmp_path):
+    """Seventy deeds of 4,059 bytes do not fit into one message: the names go without them."""
+    stack = open_publicity(make_stack, tmp_path)
+    wait_names(stack, *NAMES)
+    head, worker, household = HONOURS.splitlines()
+    deeds = "为独居老人坚持代买代办", "十年如一日照料楼上独居老人"
+    rows = [row.replace(",某社区,", ",第%d社区," % i).replace("," + deed + ",", "," + deeds[0] * 123 + ",")
+            for row, deed, n in ((worker, deeds[0], 20), (household, deeds[1], 50)) for i in range(n)]
+    (tmp_path / "honours.csv").write_text("\n".join([head] + rows) + "\n")
+    stack.act("import", "honours", tmp_path / "honours.csv")
+    wait_names(stack, *["张三"] * 20, *["李四"] * 50)
+    data = roll(stack)
+    assert data["cut"] is True and {i["deed"] for k in data["categories"] for i in k["items"]} == {""}
+
+
 def test_a_withdrawn_name_is_gone_within_a_second(make_stack, tmp_path):
     """From the page, for caches too, and from the broker; it stays away over a restart."""
     stack = open_publicity(make_stack, tmp_path)
