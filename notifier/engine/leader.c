@@ -40,6 +40,7 @@ static void synced(struct engine *e, int rc)
 		return;
 	e->loaded = true;
 	health_set(e->health, "store", true);
+	sms_flush(e);
 	state_publish_all(e);
 	dispatch_on_connect(e);
 	publicity_on_connect(e);

@@ -35,6 +35,8 @@ int64_t sms_unknown_score(const struct engine *e);
 size_t sms_inflight(const struct engine *e);
 /* After each load: settles what is `trying` and not in flight here, by the journals. DONE(rc). */
 void sms_recover(struct engine *e, void (*done)(struct engine *e, int rc));
+/* The store is loaded: verdicts that wait are stored. */
+void sms_flush(struct engine *e);
 /* Receipts whose out_id is "<mid>-<attempt>" or unknown. DONE(rc, matched). ITEMS is copied. */
 int sms_receipts(struct engine *e, const char *provider, const struct gateway_receipt *items,
 	size_t n, void (*done)(void *ctx, int rc, size_t matched), void *ctx) SW_MUST_CHECK;

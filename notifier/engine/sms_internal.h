@@ -44,8 +44,6 @@ int sms_store_verdict(struct engine *e, const char *mid, int n, const struct sms
 	redis_cb cb, void *ctx) SW_MUST_CHECK;
 /* Is an attempt of MID in progress in this process? */
 bool sms_knows(const struct engine *e, const char *mid);
-/* The store is back: verdicts that wait are stored. */
-void sms_flush(struct engine *e);
 
 /* sms_receipt.c: receipts nobody sent are looked at again; OUT_ID "": all of them. */
 void sms_orphans_look(struct engine *e, const char *out_id);

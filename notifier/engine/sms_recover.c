@@ -46,10 +46,8 @@ static void settle_end(struct settle *s)
 		HASH_DEL(s->by_mid, it);
 		free(it);
 	}
-	if (s->rc == 0) {
-		sms_flush(e);
+	if (s->rc == 0)
 		sms_orphans_look(e, "");
-	}
 	s->done(e, s->rc);
 	free(s);
 }

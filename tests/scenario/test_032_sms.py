@@ -104,6 +104,17 @@ def start_slowly(stack, ms=4000):
     return clock, stack.sms_sim.get("/control/ledger")[before]["out_id"].rpartition("-")[0]
 
 
+def forget_attempt(stack, mid):
+    """In the store MID is as it was before its only attempt: queued, and the journal's position that of then."""
+    key = "sw:{r}:m:" + mid
+    instance, _, position = redis(stack, "HGET", key, "jp").partition(" ")
+    redis(stack, "HSET", key, "st", "queued", "att", "0")
+    redis(stack, "HDEL", key, "a1", "jp", "gw", "pid", "done")
+    redis(stack, "ZREM", "sw:{r}:await", mid)
+    redis(stack, "ZADD", "sw:{r}:due", "1", mid)
+    redis(stack, "HSET", "sw:{r}:journal", instance, position)
+
+
 # ---- sending -----------------------------------------------------------------------------------------
 
 
@@ -338,20 +349,42 @@ def test_an_attempt_the_store_has_lost_is_found_in_the_journal(make_stack):
         stack.sms_sim.post("/control/phone", {"number": number, "state": "silent"})
     stack.advance("2022-08-10T15:30")
     mid = reminders(stack)[0]["mid"]
-    key = "sw:{r}:m:" + mid
-    # As it was before the attempt: queued, and the position that of then.
-    instance, _, position = redis(stack, "HGET", key, "jp").partition(" ")
-    redis(stack, "HSET", key, "st", "queued", "att", "0")
-    redis(stack, "HDEL", key, "a1", "jp", "gw", "pid", "done")
-    redis(stack, "ZREM", "sw:{r}:await", mid)
-    redis(stack, "ZADD", "sw:{r}:due", "1", mid)
-    redis(stack, "HSET", "sw:{r}:journal", instance, position)
+    forget_attempt(stack, mid)
     stack.wait_restart("notifier", stack.kill("notifier"))
     finish(stack, "2022-08-10T15:40")
     row = next(r for r in reminders(stack) if r["mid"] == mid)
     assert row["state"] == "accepted" and [(a["n"], a["verdict"]) for a in row["attempts"]] == [(1, "accepted")]
     assert set(accepted(stack).values()) == {1}
     assert stack.metrics("notifier")["shouwang_store_behind_total"] >= 1
+
+
+def test_an_answer_that_comes_before_the_journal_was_read_does_not_hide_what_the_store_has_lost(make_stack):
+    """Redis comes back without its last seconds. Before the notifier has read it, a request in flight is answered: that the
+    journal goes on behind this answer must not be stored before the attempts in front of it are known again."""
+    stack = open_sms(make_stack, allow=(UNIT, OTHER))
+    for number in (CONTACT, CONTACT2, OTHER_CONTACT, "13800000006"):
+        stack.sms_sim.post("/control/phone", {"number": number, "state": "silent"})
+    minute = 0
+    while not accepted(stack):  # the two units have their own minute each
+        stack.advance("2022-08-10T15:%02d" % minute)
+        minute += 1
+    lost = next(iter(accepted(stack)))
+    start_slowly(stack, ms=6000)
+    frozen = stack.kill("notifier", signal.SIGSTOP)
+    forget_attempt(stack, lost)
+    redis(stack, "RENAME", "sw:{r}:last", "sw:{r}:kept")
+    redis(stack, "SET", "sw:{r}:last", "so that it cannot be read")
+    stack.wait_restart("redis", stack.kill("redis"))
+    os.kill(frozen, signal.SIGCONT)
+    answered = 'shouwang_attempts_total{gw="aliyun",verdict="accepted"}'
+    before = stack.metrics("notifier")[answered]
+    stack.wait(lambda: stack.metrics("notifier")[answered] > before, "the answer")
+    stack.wait(lambda: stack.mark() or stack.wait_log("load_failed"), "a load that fails", 30)
+    redis(stack, "RENAME", "sw:{r}:kept", "sw:{r}:last")
+    finish(stack, "2022-08-10T15:45")
+    rows = reminders(stack) + reminders(stack, OTHER)
+    assert len(rows) == 4 and {r["state"] for r in rows} == {"accepted"}
+    assert set(accepted(stack).values()) == {1}
 
 
 def test_a_polite_stop_lets_the_request_end(make_stack):
