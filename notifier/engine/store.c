@@ -146,6 +146,25 @@ static int64_t int_field(const char *value)
 	return n;
 }
 
+/* Beyond the bound the latest are kept: what became of it stands there. */
+static void attempt_set(struct message *m, int n, const char *text)
+{
+	size_t at = m->n_attempts;
+
+	if (at == ARRAY_LEN(m->attempts)) {
+		at = 0;
+		for (size_t i = 1; i < m->n_attempts; i++)
+			if (m->attempts[i].n < m->attempts[at].n)
+				at = i;
+		if (m->attempts[at].n > n)
+			return;
+	} else {
+		m->n_attempts++;
+	}
+	m->attempts[at].n = n;
+	copy_field(m->attempts[at].text, sizeof(m->attempts[at].text), text);
+}
+
 static void message_set(struct message *m, const char *f, const char *v)
 {
 	static const struct {
@@ -218,12 +237,8 @@ static void message_set(struct message *m, const char *f, const char *v)
 		m->unk = (int)int_field(v);
 	else if (!strcmp(f, "tries"))
 		m->tries = (int)int_field(v);
-	else if (f[0] == 'a' && f[1] >= '1' && f[1] <= '9' &&
-		 m->n_attempts < ARRAY_LEN(m->attempts)) {
-		m->attempts[m->n_attempts].n = (int)int_field(f + 1);
-		copy_field(m->attempts[m->n_attempts].text, sizeof(m->attempts[0].text), v);
-		m->n_attempts++;
-	}
+	else if (f[0] == 'a' && f[1] >= '1' && f[1] <= '9')
+		attempt_set(m, (int)int_field(f + 1), v);
 }
 
 static int by_number(const void *a, const void *b)

@@ -85,7 +85,7 @@ struct message {
 	struct {
 		int n;
 		char text[112];           /* "<ms> <verdict> <class> <code>", sms: " <gateway>" */
-	} attempts[MESSAGE_MAX_ATTEMPTS]; /* by n */
+	} attempts[MESSAGE_MAX_ATTEMPTS]; /* by n; of more the latest */
 	size_t n_attempts;
 };
 
