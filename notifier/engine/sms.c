@@ -19,8 +19,10 @@
 
 enum {
 	SMS_WINDOW = 64,
-	SMS_ROUND = 16,       /* fetched in one round of the scheduler */
-	TOKEN_WAIT_MS = 2000, /* a journalled one waits no longer: it goes back */
+	SMS_ROUND = 16, /* fetched in one round of the scheduler */
+	PACE_WAIT_MS =
+		60000, /* a journalled one waits no longer for its token: it is decided again */
+	REST_WAIT_MS = 2000, /* nor for a gateway that rests */
 	AGAIN_MS = 1000,
 	HELD_AGAIN_MS = 5000
 };
@@ -348,6 +350,10 @@ static int launch_one(struct sms_op *op, int64_t *ret_at_ms)
 		settle_unsent(op, 'N', "held", "held", 0);
 		return 0;
 	}
+	if (op->m.expires_ms && now > op->m.expires_ms) {
+		settle_unsent(op, 'N', "late", "late", 0);
+		return 0;
+	}
 	if (name && strcmp(name, op->gateway) != 0) {
 		settle_unsent(op, 'N', "held", "other_gateway", 0);
 		return 0;
@@ -369,7 +375,8 @@ static int launch_one(struct sms_op *op, int64_t *ret_at_ms)
 			err_name(rc), is_wrong ? 0 : HELD_AGAIN_MS);
 		return 0;
 	}
-	if (name || gateways_inflight(e->gateways) || at - now <= TOKEN_WAIT_MS) {
+	if (at - now <= (name ? PACE_WAIT_MS : REST_WAIT_MS) ||
+		(!name && gateways_inflight(e->gateways))) {
 		*ret_at_ms = at;
 		return SW_ELIMIT;
 	}

@@ -20,9 +20,10 @@ STRANGER = "13900000099"
 LAST_DAY = "2022-08-10T08:00"  # of the lists: R14pm tells contacts by SMS at 15:00 what is missing
 
 
-def open_sms(make_stack, start=LAST_DAY, allow=(UNIT, STRANGER)):
+def open_sms(make_stack, start=LAST_DAY, allow=(UNIT, STRANGER), sets=None):
     """Begins on the last day of the lists, with nothing reported; only ALLOW is written to (trial mode)."""
-    return open_office(make_stack(sets={"simulation_start": start, "trial.enabled": True, "trial.allow": list(allow)}))
+    return open_office(make_stack(sets=dict(
+        {"simulation_start": start, "trial.enabled": True, "trial.allow": list(allow)}, **(sets or {}))))
 
 
 def on_phone(stack, number, mine=False):
@@ -250,6 +251,21 @@ def test_an_sms_that_waits_for_its_gateway_is_not_sent_at_night(make_stack):
     assert accepted(stack) == {}
     stack.advance("2022-08-11T07:00")
     assert {r["state"] for r in reminders(stack)} == {"expired"} and accepted(stack) == {}
+
+
+def test_an_sms_whose_turn_comes_too_late_is_not_sent(make_stack):
+    """One second before eight in the evening the gateway is there again. It takes one SMS a second: those whose token comes
+    after eight are over, although their attempt has begun."""
+    stack = open_sms(make_stack, allow=(UNIT, OTHER), sets={"sms.aliyun.rate": 1})
+    fault(stack, "code", code="isv.AMOUNT_NOT_ENOUGH", count=1)
+    stack.advance("2022-08-10T19:59:59")
+    assert {r["state"] for r in reminders(stack) + reminders(stack, OTHER)} == {"queued"}
+    stack.act("resume")
+    stack.advance("2022-08-10T20:30")
+    rows = reminders(stack) + reminders(stack, OTHER)
+    assert sorted(r["state"] for r in rows) == ["delivered", "delivered", "expired", "expired"]
+    assert all(e["at"] <= 1660132800000 for e in stack.sms_sim.get("/control/ledger"))
+    assert stack.cli("audit").code == 0
 
 
 def test_a_paused_gateway_goes_on_after_resume(make_stack):
