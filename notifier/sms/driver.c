@@ -6,7 +6,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/mask.h"
 #include "notifier/sms/driver.h"
 #include "notifier/sms/received.h"
 
@@ -70,7 +69,6 @@ void driver_judge(
 	o->cause = cause;
 	received_line(o->code, sizeof(o->code), code);
 	received_line(o->text, sizeof(o->text), text);
-	phone_mask_text(o->text);
 }
 
 void driver_unknown(struct gateway_outcome *o, const struct http_result *res, const char *code)

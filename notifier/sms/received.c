@@ -1,12 +1,14 @@
 /*
  * notifier/sms/received.c: nothing here trusts what it reads; all strings that leave are UTF-8 and bounded.
  */
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include "core/base/id.h"
+#include "core/base/mask.h"
 #include "core/base/text.h"
 #include "notifier/sms/received.h"
 
@@ -109,12 +111,23 @@ void received_out_id(struct gateway_receipt *r, const char *out_id)
 		memcpy(r->out_id, out_id, strlen(out_id) + 1);
 }
 
+/* Where to end instead of N so that no run of digits is cut: what is left of a number could not be told to be one. */
+static size_t before_digits(const char *text, size_t n)
+{
+	if (!isdigit((unsigned char)text[n]))
+		return n;
+	while (n > 0 && isdigit((unsigned char)text[n - 1]))
+		n--;
+	return n;
+}
+
 void received_line(char *dst, size_t size, const char *text)
 {
 	size_t len = strlen(text), n;
 	bool is_utf8 = text_utf8_valid(text, len, NULL);
 
 	n = is_utf8 ? text_cut_bytes(text, len, size - 1) : (len < size ? len : size - 1);
+	n = before_digits(text, n);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = (unsigned char)text[i];
 
@@ -124,6 +137,7 @@ void received_line(char *dst, size_t size, const char *text)
 			dst[i] = c >= 0x80 && !is_utf8 ? '?' : text[i];
 	}
 	dst[n] = '\0';
+	phone_mask_text(dst);
 }
 
 void received_digest(struct gateway_uplink *u)

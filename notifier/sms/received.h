@@ -32,7 +32,10 @@ void received_uplinks_fini(struct uplinks *l);
 /* Copies an id of ours echoed by a gateway: "" unless it is [A-Za-z0-9.-]{1,63}. */
 void received_out_id(struct gateway_receipt *r, const char *out_id);
 bool received_is_out_id(const char *s);
-/* Copies TEXT into SIZE bytes: one line, cut at a character; what is no UTF-8 loses its high bytes. */
+/*
+ * Copies TEXT into SIZE bytes: one line, cut at a character and in front of digits, numbers of phones masked; what is no UTF-8
+ * loses its high bytes.
+ */
 void received_line(char *dst, size_t size, const char *text);
 /* The dedupe key of an uplink without an id of its own, or with one longer than we keep: a digest of what it says. */
 void received_digest(struct gateway_uplink *u);

@@ -219,6 +219,18 @@ static void a_refusal_nobody_told_us_of_stops_the_content(void **state)
 	assert_true(o.is_strange);
 }
 
+static void no_number_stands_in_a_code(void **state)
+{
+	struct gateway_outcome o = answer(400, "Invalid receiver 8613800000001, rejected");
+
+	(void)state;
+	assert_string_equal(o.code, "Invalid receiver 86138****0001, rejected");
+	assert_string_equal(o.text, "Invalid receiver 86138****0001, rejected");
+	/* The code ends within the number. */
+	o = answer(400, "This receiver cannot be reached by us: 13800000001");
+	assert_string_equal(o.code, "This receiver cannot be reached by us: ");
+}
+
 /* ---- delivery reports --------------------------------------------------------------------------------- */
 
 static struct gateway_receipt *receipts;
@@ -283,6 +295,9 @@ static void a_report_without_words_has_its_state_as_code(void **state)
 	free_receipts();
 	assert_int_equal(report("id=" OUT_ID "&st=2&reply=NACK%2F%E6%8B%92%0A+x"), 0);
 	assert_string_equal(receipts[0].code, "NACK/拒  x");
+	free_receipts();
+	assert_int_equal(report("id=" OUT_ID "&st=2&reply=no+such+phone+13800000001"), 0);
+	assert_string_equal(receipts[0].code, "no such phone 138****0001");
 	free_receipts();
 }
 
@@ -406,6 +421,7 @@ int main(void)
 		cmocka_unit_test(every_answer_of_smsbox_has_its_verdict_and_cause),
 		cmocka_unit_test(an_answer_that_says_nothing_is_unknown),
 		cmocka_unit_test(a_refusal_nobody_told_us_of_stops_the_content),
+		cmocka_unit_test(no_number_stands_in_a_code),
 		cmocka_unit_test(states_1_2_and_16_are_final_and_4_and_8_are_not),
 		cmocka_unit_test(a_report_without_words_has_its_state_as_code),
 		cmocka_unit_test(a_report_that_names_no_request_or_state_is_bad),
