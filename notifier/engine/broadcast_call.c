@@ -84,6 +84,11 @@ static void on_settled(void *ctx, int rc, const struct redis_value *v)
 		call_lost(c);
 		return;
 	}
+	if (store_is_fenced(v)) {
+		call_lost(c);
+		engine_fenced(e);
+		return;
+	}
 	if (store_failed(rc, v, "broadcast_settle")) {
 		/* While its effect is missing no later call may move the journal's position past it. */
 		c->is_waiting = true;
@@ -150,6 +155,7 @@ static void settle(struct bc_call *c)
 		bc_arg_int(&a, (int64_t)settled_position(c));
 	else
 		bc_arg(&a, "");
+	bc_arg(&a, c->e->fence);
 	rc = bc_eval(
 		c->e, "bc_settle", l->job->audience, l->segment->no, l->job->id, &a, on_settled, c);
 	if (rc == SW_EAWAY) {
@@ -196,6 +202,7 @@ void bc_lease_drop(struct engine *e, const struct bc_lease *l)
 	bc_arg(&a, l->member);
 	bc_arg(&a, e->instance);
 	bc_arg(&a, "");
+	bc_arg(&a, e->fence);
 	(void)!bc_eval(
 		e, "bc_settle", l->job->audience, l->segment->no, l->job->id, &a, NULL, NULL);
 }

@@ -186,6 +186,7 @@ static void undo(
 		bc_arg(&a, "");
 		bc_arg(&a, "");
 		bc_arg(&a, "");
+		bc_arg(&a, r->e->fence);
 		rc = bc_eval(r->e, "bc_settle", w->audience, no, w->id, &a, on_undone, u);
 	}
 	if (rc == 0) {

@@ -54,8 +54,8 @@ class Segment:
     def mark(self, lease, ids, fence="7", day=DAY):
         return self.run("bc_mark", fence, lease, day, pack(ids), 2, 10)
 
-    def settle(self, nibble, ids, mode="verdict", retry=("", 1, 0), lease="", pos="", code="OK", day=DAY):
-        got = self.run("bc_settle", mode, nibble, pack(ids), day, *retry, 600, code, lease, "notifier-1", pos)
+    def settle(self, nibble, ids, mode="verdict", retry=("", 1, 0), lease="", pos="", code="OK", day=DAY, fence="7"):
+        got = self.run("bc_settle", mode, nibble, pack(ids), day, *retry, 600, code, lease, "notifier-1", pos, fence)
         return got[0], {divmod(k, 16): n for k, n in zip(got[1::2], got[2::2])}
 
     def receipt(self, *items):
@@ -215,6 +215,22 @@ def test_a_stale_fence_starts_nothing(segment, call):
     assert segment.mark(lease, [0], fence="9")[0] == b"ok"
     with pytest.raises(Failure, match="FENCED"):
         segment.mark(lease, [1], fence="8")
+
+
+def test_a_notifier_that_was_frozen_takes_back_nobody_whom_another_has_marked(segment):
+    """It marked, froze before its record, and says afterwards that its call did not go; the next one has marked the same
+    people by then. What it knows of a request that went is a fact all the same."""
+    lease = segment.claim(fence="7")[1]
+    segment.mark(lease, range(96), fence="7")
+    segment.settle(0, range(96), fence="8")  # the next one: marked and in no record
+    segment.run("bc_open", "8", 0, 1)
+    assert segment.claim(fence="8")[1] == lease
+    assert segment.mark(lease, range(96), fence="8")[1] == b"a" * 96
+    with pytest.raises(Failure, match="FENCED"):
+        segment.settle(0, range(96), lease=lease, fence="7")
+    assert segment.settle(2, [100], lease=lease, fence="7") == (0, {})
+    assert segment.nibbles()[:96] == [1] * 96 and segment.mark(lease, [96], fence="8") == [b"ok", b"a"]
+    assert segment.settle(2, range(96), fence="7") == (0, {(1, 2): 96})
 
 
 def test_a_mark_needs_its_lease_and_a_running_broadcast(segment):

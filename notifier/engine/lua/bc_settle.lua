@@ -5,10 +5,16 @@
 -- KEYS: fence, h
 -- ARGV: mode "verdict"|"journal", new nibble (0: surely not sent, waits on), recipients (u16 big-endian each, rising),
 --       day of the mark ("": of the segment's last one), retry minute ("": none), attempt and level of the retry, minute of the day, code,
---       lease that ends ("": none), instance, journal position ("": none)
+--       lease that ends ("": none), instance, journal position ("": none), fence
+-- That a call surely was not sent is a fact for those it had marked, and these may be another's by now: 0 is fenced, and so
+-- is the end of a lease.
 -- Answers {forgotten, then old*16+new, how many, ..}, or {} when the store does not know the broadcast.
 local A, B, floor = string.sub(KEYS[1], 1, -6), string.sub(KEYS[2], 1, -2), math.floor
 local forgets, to, list = ARGV[1] == 'journal', tonumber(ARGV[2]), ARGV[3]
+local is_stale = tonumber(ARGV[13]) < tonumber(redis.call('GET', KEYS[1]) or '0')
+if is_stale and to == 0 then
+	return redis.error_reply('FENCED')
+end
 local h = redis.call('HMGET', KEYS[2], 'st', 'to', 'day')
 if not h[1] then
 	return {}
@@ -127,7 +133,7 @@ if #changed_ids > 0 and (new == 4 or new == 5 or new == 7 or new == 12) then
 	end
 	redis.call('APPEND', B .. 'er', table.concat(entries))
 end
-if ARGV[10] ~= '' then
+if ARGV[10] ~= '' and not is_stale then
 	redis.call('ZREM', B .. 'ls', ARGV[10])
 	local ep = string.match(ARGV[10], '^(%d+):r:')
 	if ep then
