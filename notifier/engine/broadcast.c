@@ -101,12 +101,12 @@ char *broadcast_json(const struct broadcast *b)
 		broadcast_state_name(b->state), "item", b->item, "title", b->title, "audience",
 		b->audience, "area", b->area, "text", b->text, "params", b->params, "template",
 		b->template_id);
-	json_t *more = json_pack("{s:I, s:I, s:I, s:s, s:s, s:I, s:s, s:I, s:I, s:b}", "count",
+	json_t *more = json_pack("{s:I, s:I, s:I, s:s, s:s, s:s, s:I, s:s, s:I, s:I, s:b}", "count",
 		(json_int_t)b->count, "from", (json_int_t)b->from_ms, "until",
-		(json_int_t)b->until_ms, "digest", b->digest, "planned_by", b->planned_by,
-		"planned", (json_int_t)b->planned_ms, "approved_by", b->approved_by, "approved",
-		(json_int_t)b->approved_ms, "started", (json_int_t)b->started_ms, "swept",
-		(int)b->swept);
+		(json_int_t)b->until_ms, "digest", b->digest, "texts", b->texts, "planned_by",
+		b->planned_by, "planned", (json_int_t)b->planned_ms, "approved_by", b->approved_by,
+		"approved", (json_int_t)b->approved_ms, "started", (json_int_t)b->started_ms,
+		"swept", (int)b->swept);
 	char *text = NULL;
 
 	if (j && more && json_object_update(j, more) == 0)
@@ -139,6 +139,7 @@ static int copy_strings(const json_t *j, struct broadcast *b)
 		{"area", b->area, sizeof(b->area)},
 		{"template", b->template_id, sizeof(b->template_id)},
 		{"digest", b->digest, sizeof(b->digest)},
+		{"texts", b->texts, sizeof(b->texts)},
 		{"planned_by", b->planned_by, sizeof(b->planned_by)},
 		{"approved_by", b->approved_by, sizeof(b->approved_by)},
 	};
@@ -240,6 +241,7 @@ static void renew(struct engine *e, struct broadcast *old, struct broadcast *new
 	free(old->params);
 	memcpy(new->sums, old->sums, sizeof(new->sums));
 	new->sums_known = old->sums_known;
+	new->has_job = old->has_job;
 	new->changes = old->changes + 1;
 	if (lost)
 		new->state = old->state;

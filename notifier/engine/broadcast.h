@@ -16,8 +16,8 @@
 #define KEY_BROADCAST_NUMBER "sw:{r}:broadcast:no" /* the last one */
 
 enum {
-	BROADCASTS_MAX = 256,
-	BROADCAST_ID = 8, /* "b42" */
+	BROADCASTS_MAX = 1024, /* 70 commended to twelve leagues each, and some planned anew */
+	BROADCAST_ID = 8,      /* "b42" */
 	BROADCAST_BATCH = 480,
 	BROADCAST_MAX_ATTEMPTS = 7,
 	BROADCAST_UNKNOWN_WAIT_MS = 600000,
@@ -63,7 +63,7 @@ struct broadcast {
 	int64_t count;        /* recipients in its segments */
 	int64_t from_ms,
 		until_ms; /* nothing before, nothing after; inside the definition's window anyway */
-	char digest[65];
+	char digest[65], texts[65]; /* what was planned; TEXTS: of groups, screens, loudspeakers */
 	char planned_by[33], approved_by[33];
 	int64_t planned_ms, approved_ms;
 	int64_t started_ms; /* 0: never started, so nothing of it can have gone out */
@@ -72,6 +72,7 @@ struct broadcast {
 	/* Sums over its segments, kept up by broadcast_run.c; WAITING is what is left. */
 	int64_t sums[NIBBLE_COUNT];
 	bool sums_known;
+	bool has_job; /* of broadcast_job.c's */
 };
 
 struct broadcasts {

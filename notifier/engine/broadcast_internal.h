@@ -47,6 +47,7 @@ enum bc_job_state {
 struct bc_job {
 	TAILQ_ENTRY(bc_job) link;
 	struct engine *e;
+	struct broadcast *b; /* in the list, where it stays */
 	char id[BROADCAST_ID], audience[AUDIENCE_ID];
 	enum bc_job_state state;
 	struct bc_segment *segments; /* owned */

@@ -12,6 +12,7 @@
 #include "core/base/log.h"
 #include "notifier/campaign/release.h"
 #include "notifier/engine/broadcast_internal.h"
+#include "notifier/engine/gates.h"
 
 static int64_t least(int64_t a, int64_t b)
 {
@@ -63,6 +64,7 @@ static void job_free(struct engine *e, struct bc_job *j)
 			bc_lease_free(e, l);
 	}
 	TAILQ_REMOVE(&e->broadcast_run->jobs, j, link);
+	j->b->has_job = false;
 	free(j->segments);
 	free(j);
 }
@@ -208,7 +210,7 @@ static void job_set(struct engine *e, struct bc_job *j, const struct broadcast *
 	}
 }
 
-static struct bc_job *job_create(struct engine *e, const struct broadcast *b)
+static struct bc_job *job_create(struct engine *e, struct broadcast *b)
 {
 	struct bc_job *j = calloc(1, sizeof(*j));
 	uint16_t *nos = calloc(AUDIENCE_MAX_SEGMENTS, sizeof(*nos));
@@ -216,6 +218,7 @@ static struct bc_job *job_create(struct engine *e, const struct broadcast *b)
 	if (!j || !nos)
 		goto fail;
 	j->e = e;
+	j->b = b;
 	memcpy(j->id, b->id, sizeof(j->id));
 	memcpy(j->audience, b->audience, sizeof(j->audience));
 	j->n_segments = broadcast_segments(e, b, nos);
@@ -227,6 +230,7 @@ static struct bc_job *job_create(struct engine *e, const struct broadcast *b)
 			.n = bc_recipients(e, b->audience, nos[i]),
 			.retry_ms = INT64_MAX};
 	free(nos);
+	b->has_job = true;
 	TAILQ_INSERT_TAIL(&e->broadcast_run->jobs, j, link);
 	return j;
 fail:
@@ -287,19 +291,19 @@ static bool has_nobody_left(const struct broadcast *b)
 
 static void job_look(struct engine *e, struct bc_job *j, int64_t now)
 {
-	struct broadcast *b = broadcast_find(e, j->id);
+	struct broadcast *b = j->b;
 	bool is_busy = j->calls || j->claims;
 
 	if (j->state == BC_JOB_ENDING || (j->state == BC_JOB_OPENING && !j->is_failed))
 		return;
 	if (j->is_failed) {
-		if (b && b->state == BROADCAST_RUNNING)
+		if (b->state == BROADCAST_RUNNING)
 			job_set(e, j, b, true);
 		else
 			job_free(e, j);
 	} else if (is_busy) {
 		return;
-	} else if (!b || (b->state != BROADCAST_RUNNING && b->state != BROADCAST_PAUSED)) {
+	} else if (b->state != BROADCAST_RUNNING && b->state != BROADCAST_PAUSED) {
 		job_free(e, j);
 	} else if (b->state == BROADCAST_PAUSED) {
 		job_set(e, j, b, false);
@@ -310,13 +314,28 @@ static void job_look(struct engine *e, struct bc_job *j, int64_t now)
 	}
 }
 
-static void begin_jobs(struct engine *e)
+/* A gate may have been closed while it was being started, or a new definition have one more. */
+static void heed_gates(struct engine *e, int64_t now)
 {
 	for (size_t i = 0; e->broadcasts && i < e->broadcasts->n; i++) {
 		const struct broadcast *b = e->broadcasts->items[i];
+		const char *gate = b->state == BROADCAST_RUNNING ? gates_missing(e, b, now) : NULL;
+		char why[GATE_NAME + 20];
+
+		if (!gate)
+			continue;
+		(void)snprintf(why, sizeof(why), "gate %.*s is closed", GATE_NAME, gate);
+		bc_pause(e, b->id, why);
+	}
+}
+
+static void begin_jobs(struct engine *e)
+{
+	for (size_t i = 0; e->broadcasts && i < e->broadcasts->n; i++) {
+		struct broadcast *b = e->broadcasts->items[i];
 		struct bc_job *j;
 
-		if (b->state != BROADCAST_RUNNING || bc_job_find(e, b->id))
+		if (b->state != BROADCAST_RUNNING || b->has_job)
 			continue;
 		if (!audience_find(e, b->audience)) {
 			bc_pause(e, b->id, "its audience is not to be trusted or missing");
@@ -333,11 +352,11 @@ static void begin_jobs(struct engine *e)
 static void job_window(struct engine *e, struct bc_job *j, int64_t now)
 {
 	struct broadcast_run *run = e->broadcast_run;
-	const struct broadcast *b = broadcast_find(e, j->id);
+	const struct broadcast *b = j->b;
 	int64_t at;
 
 	j->is_open = false;
-	if (j->state != BC_JOB_OPEN || !b || b->state != BROADCAST_RUNNING)
+	if (j->state != BC_JOB_OPEN || b->state != BROADCAST_RUNNING)
 		return;
 	at = bc_open_at(e, b, now);
 	j->is_open = at <= now;
@@ -351,6 +370,7 @@ void bc_jobs_look(struct engine *e, int64_t now)
 	struct bc_jobs *jobs = &e->broadcast_run->jobs;
 	struct bc_job *j, *next;
 
+	heed_gates(e, now);
 	begin_jobs(e);
 	for (j = TAILQ_FIRST(jobs); j; j = next) {
 		next = TAILQ_NEXT(j, link);

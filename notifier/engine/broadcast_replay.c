@@ -114,13 +114,24 @@ static void on_applied(void *ctx, int rc, const struct redis_value *v)
 	bc_recovery_later(r);
 }
 
+/* An old store does not know that B began; nobody may be told again under another id because of that. */
+static void note_begun(struct bc_recovery *r, struct broadcast *b)
+{
+	if (b->started_ms)
+		return;
+	b->started_ms = engine_now_ms(r->e);
+	if (broadcast_store(r->e, b, NULL, NULL, NULL) < 0)
+		r->rc = SW_EAWAY;
+}
+
 static void apply(struct bc_recovery *r, const struct bc_record *k, const struct bc_outcome *o)
 {
-	const struct broadcast *b = broadcast_find(r->e, k->id);
+	struct broadcast *b = broadcast_find(r->e, k->id);
 	struct bc_args p = {.n = 0}, a = {.n = 0};
 
-	if (b && !b->started_ms) {
-		/* An old store does not know that it began: what was sent must not be sent again when it does. */
+	if (b && b->state <= BROADCAST_APPROVED) {
+		/* What was sent must not be sent again when it begins, as far as the store knows. */
+		note_begun(r, b);
 		bc_arg(&p, r->e->fence);
 		bc_arg_int(&p, bc_recipients(r->e, k->audience, k->segment));
 		if (bc_eval(r->e, "bc_prepare", k->audience, k->segment, k->id, &p, on_prepared,
@@ -142,6 +153,7 @@ static void apply(struct bc_recovery *r, const struct bc_record *k, const struct
 	bc_arg(&a, "");
 	bc_arg(&a, "");
 	bc_arg(&a, "");
+	bc_arg(&a, r->e->fence);
 	if (bc_eval(r->e, "bc_settle", k->audience, k->segment, k->id, &a, on_applied, r) < 0)
 		r->rc = SW_EAWAY;
 	else
@@ -216,7 +228,12 @@ static void take_outcome(struct bc_recovery *r, const struct journal_record *rec
 		return; /* its call stays without an outcome: unknown */
 	for (size_t i = r->n_calls; i-- > 0;)
 		if (r->calls[i].pos == pos) {
-			apply(r, &r->calls[i].record, &o);
+			/*
+			 * What surely did not go is a mark without a record again: a later call may have
+			 * marked the same people since, and what it says is to come.
+			 */
+			if (o.to != NIBBLE_WAITING)
+				apply(r, &r->calls[i].record, &o);
 			r->calls[i] = r->calls[--r->n_calls];
 			return;
 		}

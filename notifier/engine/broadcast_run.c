@@ -13,6 +13,7 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "notifier/engine/broadcast_internal.h"
+#include "notifier/engine/gates.h"
 
 enum { PUBLISH_MS = 1000 };
 
@@ -31,7 +32,8 @@ bool bc_may_go(const struct engine *e, const char *id)
 	const struct broadcast *b = broadcast_find(e, id);
 	int64_t now = engine_now_ms(e);
 
-	return can_work(e) && b && b->state == BROADCAST_RUNNING && bc_open_at(e, b, now) <= now;
+	return can_work(e) && b && b->state == BROADCAST_RUNNING && bc_open_at(e, b, now) <= now &&
+	       !gates_missing(e, b, now);
 }
 
 void bc_again(struct engine *e)

@@ -228,7 +228,7 @@ static struct halt *halt_new(struct control_call *call, enum halt_kind kind)
 /* B stops here and now. */
 static void halt_add(struct halt *h, struct broadcast *b, enum broadcast_state state)
 {
-	bool had_begun = b->state == BROADCAST_RUNNING || b->state == BROADCAST_PAUSED;
+	bool had_begun = b->started_ms && b->state != BROADCAST_DONE;
 
 	h->bs[h->n] = b;
 	h->runs[h->n++] = had_begun;

@@ -7,6 +7,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "core/base/id.h"
 #include "core/base/sms.h"
 #include "core/base/text.h"
 #include "notifier/campaign/release.h"
@@ -56,6 +57,63 @@ int64_t release_count(const struct engine *e, const struct broadcast *b)
 	return count;
 }
 
+/* Is one of the two areas inside the other? */
+static bool areas_meet(const struct engine *e, const char *a, const char *b)
+{
+	return !a[0] || !b[0] || broadcast_area_covers(e, a, b) || broadcast_area_covers(e, b, a);
+}
+
+static bool nothing_went_out(const struct broadcast *b)
+{
+	return b->state == BROADCAST_CANCELLED &&
+	       (!b->started_ms ||
+		       (b->sums_known && b->sums[NIBBLE_IN_FLIGHT] + b->sums[NIBBLE_ACCEPTED] +
+							 b->sums[NIBBLE_DELIVERED] +
+							 b->sums[NIBBLE_UNKNOWN] +
+							 b->sums[NIBBLE_UNDELIVERED] ==
+						 0));
+}
+
+/* Does O tell, or did it tell, the same as B to some of the same people? */
+static bool tells_the_same(
+	const struct engine *e, const struct broadcast *o, const struct broadcast *b)
+{
+	return strcmp(o->id, b->id) && !strcmp(o->item, b->item) &&
+	       !strcmp(o->audience, b->audience) && areas_meet(e, o->area, b->area) &&
+	       !nothing_went_out(o);
+}
+
+const struct broadcast *release_conflict(const struct engine *e, const struct broadcast *b)
+{
+	for (size_t i = 0; i < e->broadcasts->n; i++)
+		if (tells_the_same(e, e->broadcasts->items[i], b))
+			return e->broadcasts->items[i];
+	return NULL;
+}
+
+/* The one of them that began before B does; NULL: none. */
+static const struct broadcast *told_before(const struct engine *e, const struct broadcast *b)
+{
+	for (size_t i = 0; i < e->broadcasts->n; i++)
+		if (e->broadcasts->items[i]->started_ms &&
+			tells_the_same(e, e->broadcasts->items[i], b))
+			return e->broadcasts->items[i];
+	return NULL;
+}
+
+void release_texts(const struct honour *h, char ret[65])
+{
+	json_t *j = json_pack("[s, s, s]", h->text_group, h->text_screen, h->text_loud);
+	char *s = j ? json_dumps(j, JSON_COMPACT) : NULL;
+
+	/* Without memory it equals no other, and nothing can be released by it. */
+	ret[0] = '\0';
+	if (s)
+		id_sha256_hex(s, strlen(s), ret);
+	free(s);
+	json_decref(j);
+}
+
 void release_seal(const struct engine *e, const struct broadcast *b, char ret[65])
 {
 	const struct audience_info *a = audience_find(e, b->audience);
@@ -93,9 +151,12 @@ bool release_unchanged(const struct engine *e, const struct broadcast *b, char r
 		(void)snprintf(now.template_id, sizeof(now.template_id), "%s", h->template_id);
 	now.count = release_count(e, b);
 	release_seal(e, &now, digest);
-	if (strcmp(digest, b->digest) || strcmp(now.params, b->params) || strcmp(now.text, b->text))
+	if (h)
+		release_texts(h, now.texts);
+	if (strcmp(digest, b->digest) || strcmp(now.params, b->params) ||
+		strcmp(now.text, b->text) || strcmp(now.texts, b->texts))
 		(void)snprintf(ret, REFUSAL,
-			"what would be sent is not what was planned any more (text, template, "
+			"what would be sent is not what was planned any more (texts, template, "
 			"audience or count): plan it anew");
 	free(text);
 	free(params);
@@ -152,6 +213,7 @@ bool release_refused(const struct engine *e, const struct broadcast *b, char ret
 {
 	int64_t now = engine_now_ms(e), from = b->from_ms > now ? b->from_ms : now;
 	const char *gate = gates_missing(e, b, now);
+	const struct broadcast *told = b->started_ms ? NULL : told_before(e, b);
 	int64_t next = release_window_next(e->world.c, from);
 
 	if (!release_unchanged(e, b, ret))
@@ -162,6 +224,9 @@ bool release_refused(const struct engine *e, const struct broadcast *b, char ret
 		 (now - b->approved_ms > RELEASE_VALID_MS || now < b->approved_ms))
 		(void)snprintf(
 			ret, REFUSAL, "the approval is older than 24 hours: approve it again");
+	else if (told)
+		(void)snprintf(ret, REFUSAL,
+			"%s has told it to some of these people: nobody is told twice", told->id);
 	else if (gate)
 		(void)snprintf(ret, REFUSAL, "gate %s is closed", gate);
 	else if (!e->live && conf_bool(e->conf, "trial.enabled"))
@@ -187,6 +252,30 @@ static int64_t last_ms(const struct engine *e, const struct broadcast *b)
 	return end < b->until_ms ? end : b->until_ms;
 }
 
+/* What groups, screens and loudspeakers get beside the SMS. */
+static void add_texts(const struct engine *e, const struct broadcast *b, json_t *j)
+{
+	const struct honour *h = release_honour(e, b->item);
+
+	if (!j || !h)
+		return;
+	json_object_set_new(j, "text_group", json_string(h->text_group));
+	json_object_set_new(j, "text_screen", json_string(h->text_screen));
+	json_object_set_new(j, "text_loud", json_string(h->text_loud));
+}
+
+static void print_texts(struct control_call *call, const struct broadcast *b)
+{
+	const struct honour *h = release_honour(call->e, b->item);
+
+	if (h && h->text_group[0])
+		ctl_line(call->req, "  to groups: %s", h->text_group);
+	if (h && h->text_screen[0])
+		ctl_line(call->req, "  on screens: %s", h->text_screen);
+	if (h && h->text_loud[0])
+		ctl_line(call->req, "  by loudspeaker: %s", h->text_loud);
+}
+
 json_t *release_json(const struct engine *e, const struct broadcast *b, int64_t opted_out)
 {
 	int64_t now = engine_now_ms(e), from = b->from_ms > now ? b->from_ms : now;
@@ -206,6 +295,7 @@ json_t *release_json(const struct engine *e, const struct broadcast *b, int64_t 
 	if (j && more)
 		(void)json_object_update(j, more);
 	json_decref(more);
+	add_texts(e, b, j);
 	if (j && opted_out >= 0)
 		json_object_set_new(
 			j, "excluded", json_pack("{s:I}", "opted_out", (json_int_t)opted_out));
@@ -220,6 +310,7 @@ void release_print(struct control_call *call, const struct broadcast *b, int64_t
 
 	ctl_line(call->req, "%s  %s  %s", b->id, broadcast_state_name(b->state), b->title);
 	ctl_line(call->req, "  text: %s", b->text);
+	print_texts(call, b);
 	ctl_line(call->req, "  %zu units, %" PRId64 " parts%s%s", text_u16_units(b->text),
 		release_parts(b), b->template_id[0] ? ", template " : "", b->template_id);
 	ctl_line(call->req,

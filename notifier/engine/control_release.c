@@ -62,36 +62,6 @@ static void plan_refuse(struct plan_call *p, const char *why)
 	plan_next(p);
 }
 
-/* Is one of the two areas inside the other? */
-static bool areas_meet(const struct engine *e, const char *a, const char *b)
-{
-	return !a[0] || !b[0] || broadcast_area_covers(e, a, b) || broadcast_area_covers(e, b, a);
-}
-
-static bool nothing_went_out(const struct broadcast *b)
-{
-	return b->state == BROADCAST_CANCELLED &&
-	       (!b->started_ms ||
-		       (b->sums_known && b->sums[NIBBLE_IN_FLIGHT] + b->sums[NIBBLE_ACCEPTED] +
-							 b->sums[NIBBLE_DELIVERED] +
-							 b->sums[NIBBLE_UNKNOWN] +
-							 b->sums[NIBBLE_UNDELIVERED] ==
-						 0));
-}
-
-/* A broadcast that tells, or told, the same to some of the same people; NULL: none. */
-static const struct broadcast *conflict(const struct engine *e, const struct broadcast *b)
-{
-	for (size_t i = 0; i < e->broadcasts->n; i++) {
-		const struct broadcast *o = e->broadcasts->items[i];
-
-		if (!strcmp(o->item, b->item) && !strcmp(o->audience, b->audience) &&
-			areas_meet(e, o->area, b->area) && !nothing_went_out(o))
-			return o;
-	}
-	return NULL;
-}
-
 static void title_of(const struct engine *e, const struct honour *h, struct broadcast *b)
 {
 	const struct campaign *c = e->world.c;
@@ -124,6 +94,7 @@ static int fill_text(
 	(void)snprintf(b->template_id, sizeof(b->template_id), "%s", h->template_id);
 	b->text = text_dup(h->text_sms);
 	b->params = text_dup(h->params);
+	release_texts(h, b->texts);
 	return 0;
 }
 
@@ -166,7 +137,7 @@ static bool make(struct plan_call *p, const char *item, char why[REFUSAL])
 	}
 	title_of(e, h, b);
 	b->count = release_count(e, b);
-	other = conflict(e, b);
+	other = release_conflict(e, b);
 	if (b->count == 0)
 		(void)snprintf(why, REFUSAL, "nobody of audience %s is in that area", b->audience);
 	else if (other)

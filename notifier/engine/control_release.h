@@ -21,7 +21,11 @@ int64_t release_parts(const struct broadcast *b);
 int64_t release_cost_fen(const struct broadcast *b);
 /* Recipients in the segments of B, as the audience says now. */
 int64_t release_count(const struct engine *e, const struct broadcast *b);
-/* Is what B would send still what was planned: text, template, audience, count? False: RET says what changed. */
+/* A broadcast that tells, or told, the same to some of the same people; NULL: none. */
+const struct broadcast *release_conflict(const struct engine *e, const struct broadcast *b);
+/* Digest of what is given to groups, screens and loudspeakers. */
+void release_texts(const struct honour *h, char ret[65]);
+/* Is what B would send still what was planned: texts, template, audience, count? False: RET says what changed. */
 bool release_unchanged(const struct engine *e, const struct broadcast *b, char ret[REFUSAL]);
 /* Why B may not begin or go on at this instant; false: it may. */
 bool release_refused(const struct engine *e, const struct broadcast *b, char ret[REFUSAL]);

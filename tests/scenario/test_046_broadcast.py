@@ -8,7 +8,7 @@ import signal
 
 import pytest
 
-from test_048_release import copies, open_publicity, progress, release, state
+from test_048_release import ITEM, approve, copies, open_publicity, plan, progress, release, start, state
 
 DONE = "2022-10-08T09:30"
 
@@ -101,6 +101,29 @@ def test_an_old_backup_of_the_store_tells_nobody_twice(make_stack, tmp_path):
     states = check(stack, b, 2000)
     assert set(states) <= {"delivered", "accepted", "unknown"}
     assert sum(states.values()) == 2000 and sent(stack) == 2000
+
+
+def test_what_an_old_backup_has_not_seen_begin_is_not_begun_under_another_number(make_stack, tmp_path):
+    """The store comes back as it was before `start`. Cancelled then, the broadcast counts as one of which something went
+    out: the same text cannot be planned to the same people again."""
+    stack = open_publicity(make_stack, tmp_path, recipients=300)
+    b = plan(stack)
+    approve(stack, b)
+    shutil.copytree(redis_folder(stack), tmp_path / "backup")
+    start(stack, b)
+    stack.advance("2022-10-08T09:00:10")
+    assert sent(stack) == 300
+    old = stack.kill("redis")
+    shutil.rmtree(redis_folder(stack))
+    shutil.copytree(tmp_path / "backup", redis_folder(stack))
+    stack.wait_restart("redis", old)
+    stack.wait(lambda: "ON HOLD" in stack.cli("status", check=False).out, "the hold", 30)
+    stack.act("resume", operator="chief")
+    stack.act("broadcast", "cancel", b["id"])
+    again = stack.act("broadcast", "plan", "--audience", "a1", "--item", ITEM, check=False)
+    assert again.code == 1 and "twice" in again.err
+    sums = progress(stack, b)
+    assert sums["accepted"] + sums["delivered"] == 300, sums
 
 
 def test_one_bad_number_does_not_keep_the_others_from_it(make_stack, tmp_path):
