@@ -132,6 +132,13 @@ static void auth_work(void *ctx)
 	operators_fini(&o);
 }
 
+static void audit_refusal(struct control_call *call)
+{
+	engine_audit(call->e, "operator_refused",
+		json_pack("{s:s, s:s, s:i}", "op", call->name, "as", call->as, "uid",
+			(int)ctl_uid(call->req)));
+}
+
 static void auth_done(void *ctx)
 {
 	struct auth *a = ctx;
@@ -145,18 +152,15 @@ static void auth_done(void *ctx)
 	explicit_bzero(a->passphrase, sizeof(a->passphrase));
 	free(a);
 	if (rc < 0) {
-		engine_audit(call->e, "operator_refused",
-			json_pack("{s:s, s:s, s:i}", "op", call->name, "as", call->as, "uid",
-				(int)ctl_uid(call->req)));
+		audit_refusal(call);
 		LOG_WARN("operator_refused", "op=%s uid=%u err=%s", call->name,
 			(unsigned)ctl_uid(call->req), err_name(rc));
 		control_end(call, 1, "not an operator, or the passphrase is wrong");
 	} else if (!may) {
+		audit_refusal(call);
 		control_end(call, 1, "this operator may only look");
 	} else if (wanted && !is_releaser) {
-		engine_audit(call->e, "operator_refused",
-			json_pack("{s:s, s:s, s:i}", "op", call->name, "as", call->as, "uid",
-				(int)ctl_uid(call->req)));
+		audit_refusal(call);
 		control_end(call, 1, "this needs an operator with the role releaser");
 	} else if (!engine_ready(call->e)) {
 		control_end(call, 69, "the store went away meanwhile");

@@ -15,6 +15,7 @@ static void on_set(void *ctx, int rc)
 	struct control_call *call = ctx;
 	const char *name = control_str(call, "name");
 	const struct gate *g;
+	bool is_open;
 	char at[40];
 
 	if (rc < 0) {
@@ -22,19 +23,19 @@ static void on_set(void *ctx, int rc)
 		return;
 	}
 	g = gates_find(call->e, name);
-	LOG_INFO("gate_set", "gate=%s open=%d as=%s", name, g != NULL, call->as);
+	is_open = g && g->at_ms <= engine_now_ms(call->e);
+	LOG_INFO("gate_set", "gate=%s open=%d as=%s", name, is_open, call->as);
 	audit_kick(call->e);
 	state_publish_honours(call->e);
 	if (call->json)
-		ctl_data(call->req, json_pack("{s:s, s:b, s:I, s:s}", "name", name, "open",
-					    g && g->at_ms <= engine_now_ms(call->e), "at",
-					    (json_int_t)(g ? g->at_ms : 0), "by", call->as));
+		ctl_data(call->req, json_pack("{s:s, s:b, s:I, s:s}", "name", name, "open", is_open,
+					    "at", (json_int_t)(g ? g->at_ms : 0), "by", call->as));
 	else if (g)
 		ctl_line(call->req, "gate %s is open from %s on", name,
 			civil_format_ms(g->at_ms, at, sizeof(at)));
 	else
 		ctl_line(call->req, "gate %s is closed", name);
-	if (!g)
+	if (!is_open)
 		control_pause_running(call); /* nothing goes out past a closed gate */
 	else
 		control_end(call, 0, NULL);

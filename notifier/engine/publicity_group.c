@@ -12,7 +12,10 @@
 #include "core/base/log.h"
 #include "core/base/text.h"
 #include "notifier/campaign/release.h"
+#include "notifier/engine/gates.h"
 #include "notifier/engine/publicity.h"
+
+enum { GATE_AGAIN_MS = 600000 }; /* nothing tells when somebody opens it again */
 
 #define WHY_PAUSED "its broadcast is paused"
 #define WHY_CANCELLED "its broadcast was cancelled"
@@ -99,6 +102,14 @@ static const struct broadcast *broadcast_of(const struct engine *e, const struct
 	return broadcast_find(e, name);
 }
 
+/* Its broadcast may be done by then, and is not cancelled any more. */
+static bool is_withdrawn(const struct engine *e, const struct broadcast *b)
+{
+	int i = e->honours && b->item[0] ? honours_find(e->honours, b->item) : -1;
+
+	return i >= 0 && e->honours->items[i].withdrawn;
+}
+
 const char *publicity_group_verdict(
 	const struct engine *e, const struct message *m, const char **ret_why, int64_t *ret_due_ms)
 {
@@ -106,7 +117,7 @@ const char *publicity_group_verdict(
 	int64_t now = engine_now_ms(e), next = release_window_next(e->world.c, now);
 
 	*ret_due_ms = 0;
-	if (!b || b->state == BROADCAST_CANCELLED) {
+	if (!b || b->state == BROADCAST_CANCELLED || is_withdrawn(e, b)) {
 		*ret_why = WHY_CANCELLED;
 		return "cancelled";
 	}
@@ -117,6 +128,11 @@ const char *publicity_group_verdict(
 	if (next == INT64_MAX || next > m->expires_ms) {
 		*ret_why = "its time is over";
 		return "expired";
+	}
+	if (gates_missing(e, b, now)) {
+		*ret_why = "a gate is closed";
+		*ret_due_ms = now + GATE_AGAIN_MS;
+		return "queued";
 	}
 	if (next > now) {
 		*ret_why = "residents are left alone now";

@@ -2,12 +2,14 @@
 
 One commended, a small audience in two cities. `office` plans, `chief` releases.
 """
+import csv
 import json
 import os
 import subprocess
 import time
 
-from stack import BUILD, PATIENCE
+from stack import BUILD, PATIENCE, ROOT
+from test_044_audience import Store
 
 GATES = ("final_notice.closed", "document.issued")
 ITEM = "150100-worker-1"
@@ -181,6 +183,10 @@ def test_a_closed_gate_keeps_everything_back(make_stack, tmp_path):
     stack.act(*gate, "document.issued", "--close", operator="chief")
     assert state(stack, b) == "paused"
     assert refused(stack.act("broadcast", "resume", b["id"], operator="chief", check=False), "document.issued")
+    stack.act(*gate, "document.issued", operator="chief")
+    stack.act("broadcast", "resume", b["id"], operator="chief")
+    stack.act(*gate, "document.issued", "--at", "2022-10-09T08:00", operator="chief")
+    assert state(stack, b) == "paused"  # open tomorrow is closed today
 
 
 def test_a_trial_sends_no_publicity(make_stack, tmp_path):
@@ -213,6 +219,47 @@ def test_a_change_voids_the_approval(make_stack, tmp_path):
     other.write_text(HONOURS.replace("扎根社区12年", "扎根社区13年"))
     stack.act("import", "honours", other)
     assert refused(approve(stack, b, check=False), "not what was planned")
+
+
+def test_what_groups_screens_and_loudspeakers_get_is_released_too(make_stack, tmp_path):
+    """`show` has their texts; another one of them alone, and the SMS as it was, voids the plan as well."""
+    stack = open_publicity(make_stack, tmp_path)
+    b = plan(stack)
+    shown = stack.cli("--json", "broadcast", "show", b["id"]).json()
+    assert shown["text_group"].startswith("### 身边的榜样") and shown["text_screen"].startswith("热烈祝贺张三")
+    assert shown["text_loud"].startswith("各位居民") and shown["text_loud"] in stack.cli("broadcast", "show", b["id"]).out
+    other = tmp_path / "other.csv"
+    other.write_text(HONOURS.replace("热烈祝贺张三同志入选", "热烈祝贺张山同志入选"))
+    stack.act("import", "honours", other)
+    assert refused(approve(stack, b, check=False), "not what was planned")
+
+
+def test_of_two_that_would_tell_the_same_one_begins(make_stack, tmp_path):
+    """However both came to be approved: the store is given a copy of an approved one under another number."""
+    stack = open_publicity(make_stack, tmp_path)
+    b = plan(stack)
+    approve(stack, b)
+    store = Store(stack)
+    store.ask("HSET", "sw:{r}:broadcasts", "b9", store.ask("HGET", "sw:{r}:broadcasts", b["id"]))
+    stack.wait_restart("notifier", stack.kill("notifier"))
+    stack.wait(lambda: stack.cli("status", check=False).code == 0, "the store to be read again")
+    start(stack, b)
+    assert refused(start(stack, {"id": "b9"}, check=False), b["id"], "twice")
+
+
+def test_all_the_commended_can_be_planned_at_once(make_stack, tmp_path):
+    """70 of them, each to the unit he belongs to."""
+    stack = make_stack(sets={"simulation_start": "2022-10-08T08:30"})
+    honours = os.path.join(ROOT, "tests/sim/demo-honours.csv")
+    with open(honours) as f:
+        rows = list(csv.DictReader(f))
+    audience = tmp_path / "audience.csv"
+    audience.write_text("mobile,area_code\n" + "".join(
+        "138%08d,%s\n" % (i, code) for i, code in enumerate(sorted({r["unit_code"] for r in rows}))))
+    stack.act("import", "honours", honours)
+    stack.act("import", "audience", audience)
+    planned = stack.act("--json", "broadcast", "plan", "--audience", "a1", "--all-items").rows()
+    assert len(planned) == len(rows) == 70 and not any("refused" in p for p in planned)
 
 
 def test_groups_screens_and_loudspeakers_are_told_once(make_stack, tmp_path):
