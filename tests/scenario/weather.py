@@ -126,18 +126,19 @@ def patient(ask):
             time.sleep(0.05)
 
 
-def insist(stack, *words, **kw):
-    """The same command until it is done: exit 69, 70, 75 say that somebody is being started again."""
+def insist(stack, *words, done="", **kw):
+    """The same command until it is done: somebody may be on his way back. DONE: what it says when it was done before,
+    and only the answer had been lost."""
     deadline = time.monotonic() + STEP_LIMIT_S * PATIENCE
     while True:
         try:
-            done = stack.cli(*words, check=False, limit_s=20, **kw)
+            result = stack.cli(*words, check=False, limit_s=20, **kw)
         except subprocess.TimeoutExpired:
-            done = None
-        if done and done.code == 0:
-            return done
-        if time.monotonic() > deadline or (done and done.code not in (1, 69, 70, 75)):
-            raise StackError("no way to %s: %r" % (" ".join(words), done))
+            result = None
+        if result and (result.code == 0 or (result.code == 1 and done and re.search(done, result.err))):
+            return result
+        if time.monotonic() > deadline or (result and result.code not in (1, 69, 70, 75)):
+            raise StackError("no way to %s: %r" % (" ".join(words), result))
         time.sleep(0.1)
 
 
