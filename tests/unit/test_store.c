@@ -13,7 +13,7 @@
 
 enum { MANY = 200 };
 
-static char fields[MANY][8], texts[MANY][40];
+static char fields[MANY][16], texts[MANY][40];
 static struct redis_value items[2 * MANY];
 
 /* A record of N attempts in an order of its own, as a hash table has it; the last was accepted. */
