@@ -243,7 +243,7 @@ const struct command ctl_notifier_commands[] = {
 		run_verify},
 	{"queue", "queue\nqueue done ID", "replies that a person has to look at", run_queue},
 	{"unknown", "unknown", "messages whose outcome is not known", run_state},
-	{"dead", "dead", "messages that were refused for good", run_state},
+	{"dead", "dead", "messages that were refused for good or not delivered", run_state},
 	{"retry", "retry MID", "sends a parked message again", run_single},
 	{"cancel", "cancel MID", "takes back a message that has not left", run_single},
 	{"pause", "pause", "stops all sending within a second", run_acting},

@@ -265,16 +265,20 @@ void control_queue(struct control_call *call)
 
 /* ---- messages in a state ---- */
 
+/* Asked for STATE, a person wants those that end alike, too: an unknown is parked for him, an SMS that failed is undelivered. */
+static bool is_wanted(const char *state, const char *st)
+{
+	return !state || !strcmp(st, state) ||
+	       (!strcmp(state, "unknown") && !strcmp(st, "parked")) ||
+	       (!strcmp(state, "dead") && !strcmp(st, "undelivered"));
+}
+
 static void messages_one(void *ctx, const struct message *m)
 {
 	struct control_call *call = ctx;
-	const char *state = control_str(call, "state");
-	bool wanted = !state || !strcmp(m->st, state) ||
-		      (!strcmp(state, "unknown") &&
-			      !strcmp(m->st, "parked")); /* parked: an unknown that a person ends */
 	char text[40];
 
-	if (!wanted)
+	if (!is_wanted(control_str(call, "state"), m->st))
 		return;
 	if (call->json)
 		ctl_data(call->req,

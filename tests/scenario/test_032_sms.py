@@ -223,11 +223,14 @@ def test_a_final_refusal_is_dead_and_a_person_sees_it(make_stack, code):
     assert stack.cli("dead").out.count(code) == 2 and accepted(stack) == {}
 
 
-def test_an_undelivered_sms_says_so(make_stack):
+def test_an_undelivered_sms_says_so_and_a_person_sees_it(make_stack):
     stack = open_sms(make_stack)
     stack.sms_sim.post("/control/phone", {"number": CONTACT, "state": "off"})
     stack.advance("2022-08-10T15:30")
-    assert sorted(r["state"] for r in reminders(stack)) == ["delivered", "undelivered"]
+    rows = reminders(stack)
+    assert sorted(r["state"] for r in rows) == ["delivered", "undelivered"]
+    (line,) = stack.cli("dead").out.splitlines()
+    assert next(r["mid"] for r in rows if r["state"] == "undelivered") in line
     assert stack.cli("audit").code == 0
 
 
