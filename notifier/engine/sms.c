@@ -436,6 +436,8 @@ static void on_tried(void *ctx, int rc, const struct redis_value *v)
 		goto out;
 	}
 	if (store_failed(rc, v, "sms_try") || v->integer <= 0) {
+		if (rc == 0 && v->integer == -3)
+			LOG_WARN("message_known_by_journal", "mid=%s job=%s", op->m.mid, op->m.job);
 		e->scheduler->failed = e->scheduler->failed || rc < 0 || v->type == REDIS_FAILURE;
 		e->scheduler->did = e->scheduler->did || (rc == 0 && v->integer == -3);
 		op_end(op);
