@@ -520,6 +520,8 @@ void notifier_destroy(struct notifier *n)
 		if (e->health)
 			health_close(e->health);
 		timer_destroy(e->lease_timer);
+		e->lease_timer = NULL;
+		n->gave_up_lease = true; /* or it was lost */
 		if (n->stop_timer) {
 			/* Pending calls end while their owners are still there; what still ticks must not hold us. */
 			timer_after(n->stop_timer, CLOSE_MS);
