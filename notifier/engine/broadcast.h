@@ -156,6 +156,10 @@ int broadcast_each(struct engine *e, const struct broadcast *b,
 		enum broadcast_nibble n, const char *code),
 	bool (*full)(void *ctx), void (*done)(void *ctx, int rc), void *ctx) SW_MUST_CHECK;
 
+/* broadcast_meet.c: is there anybody in the segments of both A and B? The numbers of A are held in memory meanwhile. DONE(rc, ..). */
+int broadcast_meet(struct engine *e, const struct broadcast *a, const struct broadcast *b,
+	void (*done)(void *ctx, int rc, bool meet), void *ctx) SW_MUST_CHECK;
+
 /* broadcast_export.c: the state of a message that N is, as in `export` and the gauge. */
 const char *broadcast_message_state(enum broadcast_nibble n);
 /* A row of the export for each recipient of what was started: ONE takes ROW; FULL as above. DONE(rc). */

@@ -63,7 +63,7 @@ static bool areas_meet(const struct engine *e, const char *a, const char *b)
 	return !a[0] || !b[0] || broadcast_area_covers(e, a, b) || broadcast_area_covers(e, b, a);
 }
 
-static bool nothing_went_out(const struct broadcast *b)
+bool release_nothing_went_out(const struct broadcast *b)
 {
 	return b->state == BROADCAST_CANCELLED &&
 	       (!b->started_ms ||
@@ -80,7 +80,7 @@ static bool tells_the_same(
 {
 	return strcmp(o->id, b->id) && !strcmp(o->item, b->item) &&
 	       !strcmp(o->audience, b->audience) && areas_meet(e, o->area, b->area) &&
-	       !nothing_went_out(o);
+	       !release_nothing_went_out(o);
 }
 
 const struct broadcast *release_conflict(const struct engine *e, const struct broadcast *b)

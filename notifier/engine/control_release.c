@@ -26,6 +26,7 @@ struct plan_call {
 	bool all;                 /* --all-items: what cannot be planned is named and left out */
 	char (*items)[HONOUR_ID]; /* owned; "" is the announcement */
 	size_t n, at, planned;
+	size_t other;        /* of the list: is anybody in both? */
 	struct broadcast *b; /* the new one, before it is stored; owned */
 	int64_t opted_out;
 };
@@ -108,6 +109,7 @@ static bool make(struct plan_call *p, const char *item, char why[REFUSAL])
 	int64_t next;
 
 	p->b = b;
+	p->other = 0;
 	why[0] = '\0';
 	if (!b || text_copy(b->item, sizeof(b->item), item) < 0 ||
 		text_copy(b->audience, sizeof(b->audience), p->audience) < 0 ||
@@ -195,6 +197,47 @@ static void on_opted_out(void *ctx, int rc, int64_t n)
 		plan_end(p, 69, "the store is away");
 }
 
+static void meet_next(struct plan_call *p);
+
+static void on_met(void *ctx, int rc, bool meet)
+{
+	struct plan_call *p = ctx;
+	const struct broadcast *o = p->call->e->broadcasts->items[p->other];
+	char why[REFUSAL];
+
+	(void)snprintf(why, sizeof(why),
+		"%s (%s) tells it to some of these people from audience %s: nobody is told twice; "
+		"import an audience without them",
+		o->id, broadcast_state_name(o->state), o->audience);
+	p->other++;
+	if (rc < 0)
+		plan_end(p, 69, "the store went away meanwhile");
+	else if (meet)
+		plan_refuse(p, why);
+	else
+		meet_next(p);
+}
+
+/* The same may be told, or have been told, to another audience that holds some of these people, too. */
+static void meet_next(struct plan_call *p)
+{
+	struct engine *e = p->call->e;
+	const struct broadcast *b = p->b, *o;
+
+	for (; p->other < e->broadcasts->n; p->other++) {
+		o = e->broadcasts->items[p->other];
+		if (strcmp(o->item, b->item) || !strcmp(o->audience, b->audience) ||
+			release_nothing_went_out(o))
+			continue;
+		if (broadcast_meet(e, b->count < o->count ? b : o, b->count < o->count ? o : b,
+			    on_met, p) < 0)
+			plan_end(p, 69, "the store is away");
+		return;
+	}
+	if (release_count_opted_out(e, b, on_opted_out, p) < 0)
+		plan_end(p, 69, "the store is away");
+}
+
 static void plan_next(struct plan_call *p)
 {
 	char why[REFUSAL];
@@ -205,8 +248,8 @@ static void plan_next(struct plan_call *p)
 	}
 	if (!make(p, p->items[p->at], why))
 		plan_refuse(p, why);
-	else if (release_count_opted_out(p->call->e, p->b, on_opted_out, p) < 0)
-		plan_end(p, 69, "the store is away");
+	else
+		meet_next(p);
 }
 
 /* The items that are meant; false: ends nothing, WHY says what is wrong. */

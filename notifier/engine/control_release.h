@@ -21,7 +21,9 @@ int64_t release_parts(const struct broadcast *b);
 int64_t release_cost_fen(const struct broadcast *b);
 /* Recipients in the segments of B, as the audience says now. */
 int64_t release_count(const struct engine *e, const struct broadcast *b);
-/* A broadcast that tells, or told, the same to some of the same people; NULL: none. */
+/* Is B cancelled, and nobody has heard of it? */
+bool release_nothing_went_out(const struct broadcast *b);
+/* A broadcast over the same audience that tells, or told, the same to some of the same people; NULL: none. */
 const struct broadcast *release_conflict(const struct engine *e, const struct broadcast *b);
 /* Digest of what is given to groups, screens and loudspeakers. */
 void release_texts(const struct honour *h, char ret[65]);

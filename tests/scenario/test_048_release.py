@@ -156,6 +156,23 @@ def test_nothing_is_told_twice_to_the_same_people(make_stack, tmp_path):
     assert rows[1]["area"] == "150200" and rows[1]["recipients"] == 10
 
 
+def test_nobody_is_told_twice_because_he_is_in_two_audiences(make_stack, tmp_path):
+    """Audience a2 has one number of a1, in another city: the same name cannot be told to both, unless areas keep them apart;
+    another name can."""
+    stack = open_publicity(make_stack, tmp_path)
+    second = tmp_path / "second.csv"
+    second.write_text("mobile,area_code\n13800000008,150300\n" + "".join("139%08d,150400\n" % i for i in range(1, 11)))
+    stack.act("import", "audience", second)
+    first = plan(stack, "--item", ITEM, "--area", "150200")
+    again = ("broadcast", "plan", "--audience", "a2", "--item", ITEM)
+    assert refused(stack.act(*again, check=False), first["id"], "twice")
+    assert refused(stack.act(*again, "--area", "150300", check=False), first["id"], "twice")
+    stack.act(*again, "--area", "150400")
+    stack.act("broadcast", "plan", "--audience", "a2", "--item", HOUSEHOLD)
+    stack.act("broadcast", "cancel", first["id"])
+    stack.act(*again, "--area", "150300")
+
+
 def test_what_cannot_go_out_cannot_be_planned(make_stack, tmp_path):
     """An unknown audience or commended, an area nobody lives in, a window that is over by then."""
     stack = open_publicity(make_stack, tmp_path)
