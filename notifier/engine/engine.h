@@ -54,6 +54,7 @@ struct broadcast_run;
 struct honours;
 struct gates;
 struct publicity;
+struct recover;
 struct upload;
 
 /* A destination that told us to wait; messages of it keep their order. */
@@ -104,6 +105,7 @@ struct engine {
 	struct honours *honours;     /* the commended, as imported */
 	struct gates *gates;         /* of publicity: which are open */
 	struct publicity *publicity; /* what screens and loudspeakers show */
+	struct recover *recover;     /* reads the journals */
 	struct reload *reload;       /* one on its way */
 	struct upload *upload;       /* a file that comes in pieces */
 	size_t calls;                /* operators' commands in progress */
@@ -148,6 +150,8 @@ uint64_t scheduler_journal_position(const struct engine *e);
 
 /* recover.c: after a load, attempts the journals know and the store does not; may put sending on hold */
 void recover_start(struct engine *e, void (*done)(struct engine *e, int rc));
+/* The store is away: one that is under way ends with an error. */
+void recover_stop(struct engine *e);
 /* `resume`: the journals' ends become the positions of the store, so that the hold does not come back. */
 void recover_settle(struct engine *e);
 

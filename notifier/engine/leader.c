@@ -197,6 +197,7 @@ void leader_on_redis_ready(struct engine *e)
 void leader_on_redis_away(struct engine *e)
 {
 	e->loaded = false;
+	recover_stop(e);
 	broadcast_halt(e);
 	health_set(e->health, "store", false);
 }

@@ -6,7 +6,8 @@
  * 100 of a kind are reconciled: a handover goes back into the outbox with its attempt number (the bot answers a repeat with the
  * verdict it has), an SMS is trying again and settled by what else its journal says. More, a journal the store names and the
  * folder lacks, or no position beside a journal that has records: sending is on hold. SMS are reconciled even then, since
- * that never sends anything. Records of other kinds belong to others.
+ * that never sends anything. Records of other kinds belong to others; there may be a hundred times as many, so a journal is
+ * read a slice a turn, and what was read once, and is in the store, is not read again.
  */
 #include <dirent.h>
 #include <errno.h>
@@ -15,14 +16,18 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "core/base/file.h"
 #include "core/base/log.h"
 #include "core/base/num.h"
 #include "core/base/text.h"
 #include "notifier/engine/broadcast.h"
 #include "notifier/engine/sms.h"
 
-enum { RECONCILE_MAX = 100, ATTEMPTS_MAX = 1000 };
+enum {
+	RECONCILE_MAX = 100,
+	ATTEMPTS_MAX = 1000,
+	FILES_MAX = 64,
+	SLICE_RECORDS = 8000, /* about 3 ms */
+};
 
 struct attempt {
 	id_str mid;
@@ -32,19 +37,47 @@ struct attempt {
 	char place[64]; /* "<instance> <position before it>" */
 };
 
+/* A journal: of the folder, or named by the store, or both. */
+struct known_file {
+	char instance[40];
+	bool is_named;
+	uint64_t from, pos; /* the store's position; how far it was read */
+};
+
 struct recover {
 	struct engine *e;
 	void (*done)(struct engine *e, int rc);
 	struct attempt attempts[ATTEMPTS_MAX];
 	size_t n;
 	bool too_many;
-	size_t oldest;  /* the next to be forgotten once there are too many */
-	char place[64]; /* where the reading of this journal began */
-	size_t records; /* in the file that is read */
+	size_t oldest; /* the next to be forgotten once there are too many */
+	struct known_file files[FILES_MAX];
+	size_t n_files, file; /* the one that is read */
+	char place[64];       /* where its reading began */
+	size_t records;       /* of attempts in it */
+	size_t slice;         /* records of any kind in this turn */
 	size_t pending;
 	int rc;
 	char hold[64];
 };
+
+/* All that was read is in the store by now. An empty journal is named as well: a kill before its first position is no riddle. */
+static void note_positions(const struct recover *r)
+{
+	struct args a;
+
+	args_init(&a);
+	args_pair(&a, "HSET", KEY_JOURNAL);
+	for (size_t i = 0; i < r->n_files; i++)
+		if (r->files[i].pos > r->files[i].from || !r->files[i].is_named) {
+			args_add(&a, r->files[i].instance);
+			args_addf(&a, "%" PRIu64, r->files[i].pos);
+		}
+	/* Not noted: read once more by the next one. */
+	if (a.n > 2 && !a.error)
+		(void)!redis_command(r->e->redis, NULL, NULL, (int)a.n, a.v, NULL);
+	args_fini(&a);
+}
 
 static void recover_end(struct recover *r)
 {
@@ -52,6 +85,10 @@ static void recover_end(struct recover *r)
 
 	if (--r->pending)
 		return;
+	if (e->recover == r)
+		e->recover = NULL;
+	if (r->rc == 0 && !e->hold[0])
+		note_positions(r);
 	r->done(e, r->rc);
 	free(r);
 }
@@ -64,26 +101,25 @@ static struct attempt *find(struct recover *r, const char *mid)
 	return NULL;
 }
 
-static int on_record(void *ctx, const struct journal_record *rec)
+static void take_record(struct recover *r, const struct journal_record *rec)
 {
-	struct recover *r = ctx;
 	struct attempt a = {.kind = rec->kind}, *known;
 
 	if (!strchr("HXTARFNU", rec->kind) ||
 		sscanf(rec->payload, "%32s %d %11s", a.mid, &a.n, a.gateway) < 2 ||
 		strlen(a.mid) != ID_HEX || a.n < 1)
-		return 0;
+		return;
 	r->records++;
 	known = find(r, a.mid);
 	if (rec->kind == 'X') { /* that attempt never was */
 		if (known && known->n == a.n)
 			*known = r->attempts[--r->n];
-		return 0;
+		return;
 	}
 	if (rec->kind != 'H' && rec->kind != 'T') {
 		if (known && known->n == a.n)
 			known->kind = a.kind;
-		return 0; /* the outcome of an attempt the store knows */
+		return; /* the outcome of an attempt the store knows */
 	}
 	memcpy(a.place, r->place, sizeof(a.place));
 	if (known)
@@ -94,7 +130,15 @@ static int on_record(void *ctx, const struct journal_record *rec)
 		r->too_many = true;
 		r->attempts[r->oldest++ % ATTEMPTS_MAX] = a;
 	}
-	return 0;
+}
+
+static int on_record(void *ctx, const struct journal_record *rec)
+{
+	struct recover *r = ctx;
+
+	take_record(r, rec);
+	r->files[r->file].pos = rec->pos;
+	return ++r->slice >= SLICE_RECORDS;
 }
 
 static char *journal_path(const struct engine *e, const char *instance)
@@ -110,27 +154,34 @@ static void hold(struct recover *r, const char *why)
 		memcpy(r->hold, "journal", 8);
 }
 
-/* POS: NULL when the store has no position for that journal. */
-static void read_one(struct recover *r, const char *instance, const char *pos)
+/* A slice of the file whose turn it is. */
+static void read_slice(struct recover *r)
 {
-	char *path = journal_path(r->e, instance);
+	struct known_file *f = &r->files[r->file];
+	char *path = journal_path(r->e, f->instance);
 	struct sw_err err = {0};
-	int64_t from = 0;
+	int rc;
 
-	if (!path)
+	if (!path) {
+		r->rc = -ENOMEM;
 		return;
-	r->records = 0;
-	if (pos && num_parse(pos, 0, INT64_MAX, &from) < 0)
-		from = 0;
-	(void)snprintf(r->place, sizeof(r->place), "%s %" PRId64, instance, from);
-	if (pos && !file_exists(path))
+	}
+	(void)snprintf(r->place, sizeof(r->place), "%s %" PRIu64, f->instance, f->from);
+	r->slice = 0;
+	rc = journal_read(path, f->pos, on_record, r, &err);
+	free(path);
+	if (rc == 1)
+		return;
+	if (rc == SW_ENOENT) {
 		hold(r, "a journal the store names is missing");
-	else if (journal_read(path, (uint64_t)from, on_record, r, &err) < 0) {
+	} else if (rc < 0) {
 		LOG_ERROR("journal_unreadable", "err=%s", err.text);
 		hold(r, "a journal cannot be read");
-	} else if (!pos && r->records)
+	} else if (!f->is_named && r->records) {
 		hold(r, "the store has no position of a journal");
-	free(path);
+	}
+	r->records = 0;
+	r->file++;
 }
 
 static void on_rehanded(void *ctx, int rc, const struct redis_value *v)
@@ -184,34 +235,12 @@ static void set_hold(struct recover *r)
 	free(audit);
 }
 
-static void on_positions(void *ctx, int rc, const struct redis_value *v)
+/* All journals are read. */
+static void reconcile(struct recover *r)
 {
-	struct recover *r = ctx;
 	struct engine *e = r->e;
 	size_t handovers = 0;
-	DIR *d;
 
-	if (store_failed(rc, v, "journal_positions")) {
-		r->rc = SW_EAWAY;
-		recover_end(r);
-		return;
-	}
-	for (size_t i = 0; v->type == REDIS_ARRAY && i + 1 < v->n; i += 2)
-		read_one(r, v->items[i].str, v->items[i + 1].str);
-	d = opendir(e->journal_dir);
-	for (struct dirent *f = d ? readdir(d) : NULL; f; f = readdir(d)) {
-		char instance[sizeof(e->instance)];
-		size_t len = strlen(f->d_name);
-
-		if (!text_ends(f->d_name, ".log") || len - 4 >= sizeof(instance))
-			continue;
-		memcpy(instance, f->d_name, len - 4);
-		instance[len - 4] = '\0';
-		if (!store_field(v, instance))
-			read_one(r, instance, NULL);
-	}
-	if (d)
-		(void)closedir(d);
 	for (size_t i = 0; i < r->n; i++)
 		handovers += r->attempts[i].kind == 'H';
 	if (r->too_many || handovers > RECONCILE_MAX || r->n - handovers > RECONCILE_MAX)
@@ -226,6 +255,70 @@ static void on_positions(void *ctx, int rc, const struct redis_value *v)
 	recover_end(r);
 }
 
+static void read_on(void *ctx)
+{
+	struct recover *r = ctx;
+
+	if (r->e->recover != r)
+		r->rc = SW_EAWAY; /* the connection has gone meanwhile */
+	if (r->rc == 0 && r->file == r->n_files) {
+		reconcile(r);
+		return;
+	}
+	if (r->rc == 0)
+		read_slice(r);
+	if (r->rc == 0 && loop_defer(r->e->loop, read_on, r) < 0)
+		r->rc = -ENOMEM;
+	if (r->rc < 0)
+		recover_end(r);
+}
+
+static void add_file(struct recover *r, const char *instance, const char *pos)
+{
+	struct known_file *f = &r->files[r->n_files];
+	int64_t from = 0;
+
+	if (r->n_files == FILES_MAX || text_copy(f->instance, sizeof(f->instance), instance) < 0) {
+		hold(r, "too many journals");
+		return;
+	}
+	if (pos && num_parse(pos, 0, INT64_MAX, &from) < 0)
+		from = 0;
+	f->is_named = pos != NULL;
+	f->from = f->pos = (uint64_t)from;
+	r->n_files++;
+}
+
+static void on_positions(void *ctx, int rc, const struct redis_value *v)
+{
+	struct recover *r = ctx;
+	struct engine *e = r->e;
+	DIR *d;
+
+	if (store_failed(rc, v, "journal_positions")) {
+		r->rc = SW_EAWAY;
+		recover_end(r);
+		return;
+	}
+	for (size_t i = 0; v->type == REDIS_ARRAY && i + 1 < v->n; i += 2)
+		add_file(r, v->items[i].str, v->items[i + 1].str);
+	d = opendir(e->journal_dir);
+	for (struct dirent *f = d ? readdir(d) : NULL; f; f = readdir(d)) {
+		char instance[sizeof(e->instance)];
+		size_t len = strlen(f->d_name);
+
+		if (!text_ends(f->d_name, ".log") || len - 4 >= sizeof(instance))
+			continue;
+		memcpy(instance, f->d_name, len - 4);
+		instance[len - 4] = '\0';
+		if (!store_field(v, instance))
+			add_file(r, instance, NULL);
+	}
+	if (d)
+		(void)closedir(d);
+	read_on(r);
+}
+
 void recover_start(struct engine *e, void (*done)(struct engine *e, int rc))
 {
 	struct recover *r = calloc(1, sizeof(*r));
@@ -237,11 +330,17 @@ void recover_start(struct engine *e, void (*done)(struct engine *e, int rc))
 	r->e = e;
 	r->done = done;
 	r->pending = 1;
+	e->recover = r; /* one that is under way ends by itself */
 	if (store_command(e->redis, on_positions, r,
 		    (const char *const[]){"HGETALL", KEY_JOURNAL, NULL}) < 0) {
 		r->rc = SW_EAWAY;
 		recover_end(r);
 	}
+}
+
+void recover_stop(struct engine *e)
+{
+	e->recover = NULL;
 }
 
 static int on_last_record(void *ctx, const struct journal_record *rec)

@@ -2,12 +2,14 @@
 
 Whatever happens, nobody gets the text twice, and for each resident there is one true word of what became of it.
 """
+import glob
 import os
 import shutil
 import signal
 
 import pytest
 
+from test_044_audience import Store
 from test_048_release import ITEM, approve, copies, open_publicity, plan, progress, release, start, state
 
 DONE = "2022-10-08T09:30"
@@ -124,6 +126,20 @@ def test_what_an_old_backup_has_not_seen_begin_is_not_begun_under_another_number
     assert again.code == 1 and "twice" in again.err
     sums = progress(stack, b)
     assert sums["accepted"] + sums["delivered"] == 300, sums
+
+
+def test_what_a_reconnect_has_read_of_the_journal_is_not_read_again(make_stack, tmp_path):
+    """A broadcast's records are of no use to the recovery of single messages; once read, the store's position is behind them."""
+    stack = open_publicity(make_stack, tmp_path, recipients=300)
+    release(stack)
+    stack.advance(DONE)
+    stack.wait_restart("redis", stack.kill("redis"))
+    stack.wait(lambda: stack.cli("status", check=False).code == 0, "the store to be read again", 30)
+    path, = glob.glob(os.path.join(stack.info["dir"], "state/notifier/journal/*.log"))
+    with open(path, "rb") as f:
+        written = len(f.read().rstrip(b"\0"))
+    instance = os.path.basename(path)[:-len(".log")]
+    assert int(Store(stack).ask("HGET", "sw:{r}:journal", instance)) == written
 
 
 def test_one_bad_number_does_not_keep_the_others_from_it(make_stack, tmp_path):
