@@ -262,6 +262,8 @@ static bool is_number(const char *s)
 
 static bool is_request(const struct gateway *gw, const struct gateway_request *req)
 {
+	bool is_rising = true;
+
 	if (req->n == 0 || req->n > gw->driver->max_numbers || !received_is_out_id(req->out_id))
 		return false;
 	if (gw->driver->needs_template && (!req->template_code || !*req->template_code))
@@ -269,8 +271,10 @@ static bool is_request(const struct gateway *gw, const struct gateway_request *r
 	for (size_t i = 0; i < req->n; i++) {
 		if (!is_number(req->numbers[i]))
 			return false;
-		/* One number twice is one person told twice. */
-		for (size_t k = 0; k < i; k++) {
+		/* One number twice is one person told twice. Those of a broadcast come rising. */
+		is_rising =
+			is_rising && (i == 0 || strcmp(req->numbers[i - 1], req->numbers[i]) < 0);
+		for (size_t k = 0; !is_rising && k < i; k++) {
 			if (strcmp(req->numbers[i], req->numbers[k]) == 0)
 				return false;
 		}
