@@ -110,11 +110,16 @@ char *control_audit(struct control_call *call, json_t *detail)
 
 /* ---- who asks ---- */
 
+void control_operators_path(const struct engine *e, char ret[CONTROL_PATH])
+{
+	(void)snprintf(ret, CONTROL_PATH, "%s/operators.conf", conf_str(e->conf, "state_dir"));
+}
+
 struct auth {
 	struct control_call *call;
 	void (*run)(struct control_call *call);
 	bool releaser; /* asked for */
-	char path[512];
+	char path[CONTROL_PATH];
 	char passphrase[256];
 	int rc;
 	char role[16];
@@ -187,8 +192,7 @@ static void authenticate(struct control_call *call, const json_t *body, bool rel
 	a->call = call;
 	a->run = run;
 	a->releaser = releaser;
-	(void)snprintf(a->path, sizeof(a->path), "%s/operators.conf",
-		conf_str(call->e->conf, "state_dir"));
+	control_operators_path(call->e, a->path);
 	if (loop_work(call->e->loop, auth_work, auth_done, a) < 0) {
 		free(a);
 		control_end(call, 75, "busy: try again");

@@ -32,6 +32,9 @@ int64_t control_int(const struct control_call *call, const char *name, int64_t d
 bool control_full(void *ctx);
 /* Index of the unit named by argument "unit", or -1 after ending the call with exit 1. */
 int control_unit(struct control_call *call);
+enum { CONTROL_PATH = 512 };
+/* Where the operators are listed. */
+void control_operators_path(const struct engine *e, char ret[CONTROL_PATH]);
 /* Audit record of an operator's action; the caller frees. */
 char *control_audit(struct control_call *call, json_t *detail);
 

@@ -385,6 +385,14 @@ static void change_done(struct change *h)
 	control_end(call, 0, NULL);
 }
 
+static void refuse(struct control_call *call, const struct broadcast *b, const char *why)
+{
+	engine_audit(call->e, "broadcast_refused",
+		json_pack("{s:s, s:s, s:s, s:s}", "op", call->name, "as", call->as, "broadcast",
+			b->id, "why", why));
+	control_end(call, 1, why);
+}
+
 /* ---- approve ---- */
 
 static void on_approved(void *ctx, int rc)
@@ -431,10 +439,7 @@ void control_broadcast_approve(struct control_call *call)
 		return;
 	wrong = not_to_approve(call, b, why);
 	if (wrong) {
-		engine_audit(call->e, "broadcast_refused",
-			json_pack("{s:s, s:s, s:s, s:s}", "op", call->name, "as", call->as,
-				"broadcast", b->id, "why", wrong));
-		control_end(call, 1, wrong);
+		refuse(call, b, wrong);
 		return;
 	}
 	h = change_new(call, b);
@@ -510,25 +515,78 @@ static bool may_go(struct control_call *call, const struct broadcast *b, enum br
 		(void)snprintf(why, sizeof(why), "it is %s", broadcast_state_name(b->state));
 	else if (b->state != from)
 		(void)snprintf(why, sizeof(why), "it is not approved");
-	engine_audit(call->e, "broadcast_refused",
-		json_pack("{s:s, s:s, s:s, s:s}", "op", call->name, "as", call->as, "broadcast",
-			b->id, "why", why));
-	control_end(call, 1, why);
+	refuse(call, b, why);
 	return false;
 }
 
-void control_broadcast_start(struct control_call *call)
+static void begin(struct control_call *call, struct broadcast *b)
 {
-	struct broadcast *b = control_broadcast_arg(call);
 	struct change *h;
 
-	if (!b || !may_go(call, b, BROADCAST_APPROVED))
+	if (!may_go(call, b, BROADCAST_APPROVED))
 		return;
 	h = change_new(call, b);
 	if (h && broadcast_prepare(call->e, b, on_prepared, h) < 0) {
 		free(h);
 		control_end(call, 69, "the store is away");
 	}
+}
+
+/* Is whoever approved it still one who may? */
+struct approval {
+	struct control_call *call;
+	struct broadcast *b;
+	char path[CONTROL_PATH];
+	char name[OPERATOR_NAME];
+	bool stands;
+};
+
+static void approval_work(void *ctx)
+{
+	struct approval *a = ctx;
+	struct operators o = {0};
+	struct sw_err err = {0};
+
+	if (operators_load(a->path, &o, &err) < 0)
+		return;
+	for (size_t i = 0; i < o.n; i++)
+		a->stands = a->stands || (!strcmp(o.items[i].name, a->name) &&
+						 !strcmp(o.items[i].role, "releaser"));
+	operators_fini(&o);
+}
+
+static void approval_known(void *ctx)
+{
+	struct approval a = *(struct approval *)ctx;
+
+	free(ctx);
+	if (!engine_ready(a.call->e))
+		control_end(a.call, 69, "the store went away meanwhile");
+	else if (!a.stands || strcmp(a.b->approved_by, a.name))
+		refuse(a.call, a.b,
+			"whoever approved it may not release any more: approve it again");
+	else
+		begin(a.call, a.b);
+}
+
+void control_broadcast_start(struct control_call *call)
+{
+	struct broadcast *b = control_broadcast_arg(call);
+	struct approval *a;
+
+	if (!b || !may_go(call, b, BROADCAST_APPROVED))
+		return;
+	a = calloc(1, sizeof(*a));
+	if (a) {
+		a->call = call;
+		a->b = b;
+		memcpy(a->name, b->approved_by, sizeof(a->name));
+		control_operators_path(call->e, a->path);
+		if (loop_work(call->e->loop, approval_work, approval_known, a) == 0)
+			return;
+	}
+	free(a);
+	control_end(call, 75, "busy: try again");
 }
 
 /* ---- go on after a pause ---- */

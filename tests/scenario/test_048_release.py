@@ -228,6 +228,23 @@ def test_an_approval_is_good_for_a_day(make_stack, tmp_path):
     start(stack, b)
 
 
+def test_an_approval_goes_with_whoever_gave_it(make_stack, tmp_path):
+    """Approved by somebody who is no operator any more when it is to start: another one has to approve it."""
+    stack = open_publicity(make_stack, tmp_path)
+    b = plan(stack)
+    approve(stack, b, who="chief")
+    secret = tmp_path / "deputy"
+    secret.write_text("another secret phrase")
+    secret.chmod(0o600)
+    stack.cli("--passphrase-file", secret, "operator", "add", "deputy", "releaser")
+    stack.info["operators"].append({"name": "deputy", "passphrase_file": str(secret)})
+    stack.cli("operator", "remove", "chief")
+    assert refused(stack.act("broadcast", "start", b["id"], operator="deputy", check=False), "approve it again")
+    approve(stack, b, who="deputy")
+    stack.act("broadcast", "start", b["id"], operator="deputy")
+    assert state(stack, b) == "running"
+
+
 def test_a_change_voids_the_approval(make_stack, tmp_path):
     """Another text of the same commended is imported after the plan: neither approval nor start is possible."""
     stack = open_publicity(make_stack, tmp_path)
