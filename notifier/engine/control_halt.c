@@ -341,6 +341,11 @@ void control_withdraw(struct control_call *call)
 		control_end(call, 1, "there is no such commended");
 		return;
 	}
+	if (e->honours_on_their_way) { /* they would come back without the mark */
+		control_end(
+			call, 75, "the commended are being imported at this moment: say it again");
+		return;
+	}
 	h = halt_new(call, HALT_WITHDRAW);
 	if (!h)
 		return;

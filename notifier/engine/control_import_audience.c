@@ -286,6 +286,8 @@ void control_audience(struct control_call *call)
 
 /* ---- honours ---- */
 
+enum { HONOURS_BYTES = 4 * 1024 * 1024 }; /* they are read on the loop: about 1 ms for 70 of them */
+
 static void on_honours(void *ctx, int rc)
 {
 	struct control_call *call = ctx;
@@ -326,6 +328,11 @@ void control_import_honours(struct control_call *call)
 
 	if (!u)
 		return;
+	if (u->bytes > HONOURS_BYTES) {
+		upload_free(u);
+		control_end(call, 1, "a file of the commended is at most 4 MiB");
+		return;
+	}
 	problems_init(&p);
 	rc = honours_parse(file ? file : "honours", u->data, u->bytes, e->world.c, e->world.t,
 		conf_str(e->conf, "sms.sign"), &p, &h);

@@ -103,6 +103,7 @@ struct engine {
 	struct broadcasts *broadcasts;
 	struct broadcast_run *broadcast_run;
 	struct honours *honours;     /* the commended, as imported */
+	bool honours_on_their_way;   /* others are being stored */
 	struct gates *gates;         /* of publicity: which are open */
 	struct publicity *publicity; /* what screens and loudspeakers show */
 	struct recover *recover;     /* reads the journals */

@@ -195,6 +195,7 @@ static void on_stored(void *ctx, int rc, const struct redis_value *v)
 {
 	struct storing *s = ctx;
 
+	s->e->honours_on_their_way = false;
 	if (rc == 0 && store_is_fenced(v))
 		engine_fenced(s->e);
 	if (store_failed(rc, v, "honours"))
@@ -248,6 +249,7 @@ int honours_store(struct engine *e, struct honours *h, const char *audit,
 		free(s);
 		return rc;
 	}
+	e->honours_on_their_way = true;
 	s->next = *h;
 	*h = (struct honours){0};
 	return 0;
