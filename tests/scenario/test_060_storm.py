@@ -21,7 +21,7 @@ import time
 import pytest
 
 from office import ROSTER, copies, say
-from stack import BUILD, PATIENCE, ROOT, Stack, StackError
+from stack import BUILD, PATIENCE, ROOT, Stack, StackError, wait_for
 from weather import (Weather, advance, audit_records, errors, everybody_lives, ledger, odd_ends, patient)
 
 FIRST, LAST = datetime.date(2022, 6, 20), datetime.date(2022, 8, 12)
@@ -158,7 +158,7 @@ class Outcome:
         self.script = {k: chat["script"][k] + sms["script"][k] for k in ("lost", "resent")}
         self.receipts_lost = sms["pushes"]["lost"] + sms["receipts"]["dropped"] + (
             weather.count["receipt_lost"] if weather else 0)
-        stack.wait(lambda: self.is_audited(stack), "the audit file to hold every verdict")
+        wait_for(lambda: self.is_audited(stack), lambda: "the audit file to hold %s" % self.missing)
         self.ends = odd_ends(stack, weather)
         self.errors = errors(stack)
 
@@ -170,11 +170,14 @@ class Outcome:
         records = audit_records(stack)
         # A receipt settles what was unknown; that it was stands here.
         self.unknown = {r["mid"] for r in records if r["ev"] == "verdict" and r["verdict"] == "unknown"}
-        told = {(r["mid"], r["attempt"]) for r in records if r["ev"] == "verdict"}
+        # A receipt that was there before the verdict is the word on that attempt.
+        told = {(r["mid"], r["attempt"]) for r in records if r["ev"] in ("verdict", "receipt")}
         planned = {r["mid"] for r in records if r["ev"] == "message_planned"}
         self.replies = collections.Counter(r["event"] for r in records if r["ev"] == "reply")
-        return all((r["mid"], a["n"]) in told for r in self.rows for a in r["attempts"]) and planned >= {
-            r["mid"] for r in self.rows if r["job"].startswith("rm/")}
+        self.missing = [(r["job"], r["mid"], a) for r in self.rows for a in r["attempts"]
+                        if (r["mid"], a["n"]) not in told]
+        self.missing += [(r["job"], r["mid"]) for r in self.rows if r["job"].startswith("rm/") and r["mid"] not in planned]
+        return not self.missing
 
     def answers(self):
         return collections.Counter(r["unit"] for r in self.rows if r["job"].startswith("ans/"))
