@@ -48,6 +48,7 @@ struct notifier {
 	struct timer *stop_timer;
 	int64_t stop_limit_ms; /* monotonic */
 	bool gave_up_lease;
+	bool is_journal_closing; /* what waits for its sync is called back yet */
 	int exit_code;
 	char topic_status[TOPIC_MAX];
 };
@@ -310,6 +311,10 @@ static void stop_in_order(void *ctx)
 						   : STOP_LOOK_MS);
 		return;
 	}
+	if (n->is_journal_closing) {
+		timer_after(n->stop_timer, STOP_LOOK_MS);
+		return;
+	}
 	loop_stop(e->loop);
 }
 
@@ -496,6 +501,13 @@ int notifier_run(struct notifier *n)
 	return n->exit_code;
 }
 
+static void on_journal_closed(void *ctx)
+{
+	struct notifier *n = ctx;
+
+	n->is_journal_closing = false;
+}
+
 void notifier_destroy(struct notifier *n)
 {
 	struct engine *e = &n->e;
@@ -506,8 +518,11 @@ void notifier_destroy(struct notifier *n)
 		wait_destroy(e);
 		reload_destroy(e);
 		audit_stop(e); /* its writing may end when the store is closed already */
+		if (e->sms)
+			sms_halt(e); /* what has not left and what ends now goes into the journal */
 		if (e->gateways)
-			gateways_destroy(e->gateways); /* what ends now goes into the journal */
+			gateways_destroy(e->gateways);
+		e->gateways = NULL;
 		if (n->ctl)
 			ctlsock_close(n->ctl);
 		if (e->mqtt)
@@ -515,8 +530,10 @@ void notifier_destroy(struct notifier *n)
 		e->mqtt = NULL;
 		if (e->redis)
 			redis_close(e->redis, NULL, NULL);
+		e->redis = NULL;
+		n->is_journal_closing = e->journal != NULL;
 		if (e->journal)
-			journal_close(e->journal, NULL, NULL);
+			journal_close(e->journal, on_journal_closed, n);
 		if (e->health)
 			health_close(e->health);
 		timer_destroy(e->lease_timer);

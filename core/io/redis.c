@@ -671,7 +671,7 @@ fail:
 
 bool redis_ready(const struct redis *r)
 {
-	return r->state == STATE_READY;
+	return r && r->state == STATE_READY;
 }
 
 size_t redis_pending(const struct redis *r)
@@ -730,7 +730,7 @@ static int send_users(
 
 static int may_send(const struct redis *r)
 {
-	if (r->state != STATE_READY)
+	if (!redis_ready(r))
 		return SW_EAWAY;
 	return r->pending >= r->max_pending ? SW_ELIMIT : 0;
 }

@@ -61,6 +61,7 @@ typedef void (*redis_cb)(void *ctx, int rc, const struct redis_value *v);
 /* SCRIPTS is an array of N, borrowed. */
 int redis_open(struct loop *l, const struct redis_opts *opts, const struct redis_script *scripts,
 	size_t n, const struct redis_events *ev, void *ctx, struct redis **ret) SW_MUST_CHECK;
+/* R may be NULL, here and for commands: it is away for good. */
 bool redis_ready(const struct redis *r);
 size_t redis_pending(const struct redis *r);
 /*

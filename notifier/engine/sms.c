@@ -343,13 +343,15 @@ static int launch_one(struct sms_op *op, int64_t *ret_at_ms)
 {
 	struct engine *e = op->e;
 	int64_t now = engine_now_ms(e), at = INT64_MAX;
-	const char *name = gateways_pick(e->gateways, now, &at);
+	const char *name;
 	int rc = SW_ELIMIT;
 
+	/* Asked first: at the end of the process there are no gateways any more. */
 	if (!engine_may_send(e)) {
 		settle_unsent(op, 'N', "held", "held", 0);
 		return 0;
 	}
+	name = gateways_pick(e->gateways, now, &at);
 	if (op->m.expires_ms && now > op->m.expires_ms) {
 		settle_unsent(op, 'N', "late", "late", 0);
 		return 0;
