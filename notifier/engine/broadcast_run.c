@@ -154,7 +154,7 @@ static void look(void *ctx)
 		bc_claim_ahead(e, now);
 		if (run->next_ms > now && run->next_ms < INT64_MAX)
 			timer_at(run->wall, run->next_ms);
-	} else if (engine_ready(e) && clock_mono_ms() >= e->lease_until_ms) {
+	} else if (engine_ready(e) && !engine_has_lease(e)) {
 		bc_again(e); /* it is renewed, or we end */
 	}
 	if (broadcast_quiet(e))

@@ -21,10 +21,14 @@ bool engine_ready(const struct engine *e)
 	return e->leader && e->loaded && !e->stopping && redis_ready(e->redis);
 }
 
+bool engine_has_lease(const struct engine *e)
+{
+	return e->leader && clock_mono_ms() < e->lease_until_ms;
+}
+
 bool engine_may_send(const struct engine *e)
 {
-	return e->leader && !e->stopping && !e->paused && !e->hold[0] &&
-	       clock_mono_ms() < e->lease_until_ms;
+	return engine_has_lease(e) && !e->stopping && !e->paused && !e->hold[0];
 }
 
 bool engine_idle(const struct engine *e)

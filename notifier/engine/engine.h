@@ -120,6 +120,8 @@ struct engine {
 
 int64_t engine_now_ms(const struct engine *e);
 bool engine_simulated(const struct engine *e);
+/* Is the lease ours at this very moment, as far as we know? Asleep for longer, we may have a successor. */
+bool engine_has_lease(const struct engine *e);
 /* May a request begin at this very moment: our lease is not past, and nobody said pause? */
 bool engine_may_send(const struct engine *e);
 /* May the notifier work right now: leader, store loaded and reachable? */

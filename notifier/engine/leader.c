@@ -113,7 +113,7 @@ static void on_lease(void *ctx, int rc, const struct redis_value *v)
 {
 	struct asked asked = *(struct asked *)ctx;
 	struct engine *e = asked.e;
-	bool mine, fresh;
+	bool mine, fresh, was_late;
 
 	free(ctx);
 	if (e->stopping)
@@ -140,6 +140,7 @@ static void on_lease(void *ctx, int rc, const struct redis_value *v)
 		return;
 	}
 	(void)snprintf(e->fence, sizeof(e->fence), "%lld", (long long)v->items[1].integer);
+	was_late = !fresh && !engine_has_lease(e);
 	e->leader = true;
 	e->lease_until_ms = asked.at_ms + ENGINE_LEASE_MS;
 	if (fresh) {
@@ -147,8 +148,12 @@ static void on_lease(void *ctx, int rc, const struct redis_value *v)
 		metrics_set(e->metrics, "shouwang_lease_held", NULL, 1);
 		e->on_leading(e->fatal_ctx);
 	}
-	if (!e->loaded)
+	if (!e->loaded) {
 		load_all(e, loaded);
+	} else if (was_late) { /* still ours: what was kept back is told */
+		state_kick(e);
+		publicity_on_drain(e);
+	}
 }
 
 static void ask(void *ctx)

@@ -61,7 +61,8 @@ static void flush(struct engine *e)
 	struct publicity *p = e->publicity;
 	int64_t now = engine_now_ms(e);
 
-	if (!p || !engine_ready(e))
+	/* Awake after a freeze, what we remember may be withdrawn. */
+	if (!p || !engine_ready(e) || !engine_has_lease(e))
 		return;
 	for (size_t i = 0; i < p->n; i++) {
 		struct item *it = &p->items[i];

@@ -140,10 +140,13 @@ out:
 	return rc;
 }
 
-/* Without the store, memory may be blank: only the state of the service itself is told then. */
+/*
+ * Without the store, memory may be blank, and without the lease it may be of long ago: only the state of the service itself is
+ * told then.
+ */
 static bool may_publish(const struct engine *e, const struct slot *t)
 {
-	return e->loaded || !strcmp(t->name, "ops");
+	return (e->loaded && engine_has_lease(e)) || !strcmp(t->name, "ops");
 }
 
 static void flush(void *ctx)
@@ -201,7 +204,8 @@ void state_publish_honours(struct engine *e)
 
 	if (!t || e->stopping)
 		return; /* on load, everything is published */
-	t->is_marked = !e->mqtt || !mqtt_connected(e->mqtt) || publish(e, t) < 0;
+	t->is_marked =
+		!e->mqtt || !mqtt_connected(e->mqtt) || !may_publish(e, t) || publish(e, t) < 0;
 	if (t->is_marked)
 		arm(e->state);
 	next = gates_next_ms(e, now);

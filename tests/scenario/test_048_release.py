@@ -5,6 +5,7 @@ One commended, a small audience in two cities. `office` plans, `chief` releases.
 import csv
 import json
 import os
+import signal
 import subprocess
 import time
 
@@ -416,6 +417,39 @@ def test_a_withdrawn_name_disappears(make_stack, tmp_path):
     stack.advance("2022-10-08T11:00")
     assert [r["state"] for r in to_groups(stack)] == ["cancelled"] * 2
     assert not copies(stack.sms_sim)
+
+
+def test_a_frozen_notifier_does_not_bring_a_withdrawn_name_back(make_stack, tmp_path):
+    """It freezes, another one takes over and withdraws the name, the broker is started anew: when the first wakes up and
+    joins the broker before it learns that it has no lease, screens keep their tombstone."""
+    stack = open_publicity(make_stack, tmp_path)
+    release(stack)
+    other = os.path.join(stack.info["dir"], "second.conf")
+    port = int(stack.info["metrics"]["notifier"].rpartition(":")[2])
+    with open(stack.config) as f:
+        text = f.read().replace("run/control.sock", "run/control2.sock")
+    with open(other, "w") as f:
+        f.write(text.replace("metrics_port = %d" % port, "metrics_port = %d" % (port + 10)))
+    with open(os.path.join(stack.info["dir"], "log/second.log"), "wb") as log:
+        second = subprocess.Popen([os.path.join(BUILD, "shouwang-notifier"), "-c", other], stdout=log, stderr=log)
+
+    def ask(*words):
+        return subprocess.run([os.path.join(BUILD, "shouwang"), "-c", other] + list(words), capture_output=True, text=True)
+
+    try:
+        stack.wait(lambda: "standby, holder" in ask("status").stderr, "the standby")
+        first = stack.kill("notifier", signal.SIGSTOP)
+        stack.wait(lambda: ask("status").returncode == 0, "the second to take over", 40)
+        assert ask(*stack.as_operator("chief"), "withdraw", ITEM, "--reason", "更正").returncode == 0
+        stack.wait_restart("mosquitto", stack.kill("mosquitto"))
+        stack.wait(lambda: len(retained(stack)) == 2, "the tombstones")
+        stack.mark()
+        os.kill(first, signal.SIGCONT)
+        stack.wait_log("fatal", why="lease_lost")
+        assert items(stack)["withdrawn"] is True and items(stack, "loud")["withdrawn"] is True
+    finally:
+        second.terminate()
+        assert second.wait(15) == 0
 
 
 def test_stop_all_is_lifted_by_a_releaser_alone(make_stack):
