@@ -466,6 +466,7 @@ static void worker_open(struct worker *w, struct stage *s)
 		exit(1);
 	}
 	problems_fini(&p);
+	e->world.c->publicity.n_gates = 0; /* nobody is here to open them */
 	memset(e->data_key.bytes, 7, sizeof(e->data_key.bytes));
 	clock_init_simulated(&w->clock, 0);
 	check(civil_parse_time("2022-10-10T09:05", &w->clock.base_sim_ms), "time");
