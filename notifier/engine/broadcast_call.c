@@ -312,10 +312,15 @@ static int send_request(struct bc_call *c)
 	return rc;
 }
 
+/*
+ * More calls were begun than the gateway has tokens for: fewer from here on, slowly more again. What has no token is in the
+ * journal for nothing, and unknown when we are killed just then: a slow gateway is seldom asked for a second one.
+ */
 static void pace(struct broadcast_run *run, bool was_taken)
 {
-	/* More calls were begun than the gateway has tokens for: fewer from here on, slowly more again. */
-	run->window = was_taken ? run->window + 1 / run->window : run->window / 2;
+	double more = run->window < 2 ? 1.0 / 16 : 1 / run->window;
+
+	run->window = was_taken ? run->window + more : run->window / 2;
 	if (run->window > BC_MAX_CALLS)
 		run->window = BC_MAX_CALLS;
 	if (run->window < 1)

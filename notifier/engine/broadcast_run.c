@@ -254,7 +254,7 @@ int broadcast_run_create(struct engine *e)
 	TAILQ_INIT(&run->leases);
 	TAILQ_INIT(&run->calls);
 	LIST_INIT(&run->counts);
-	run->window = BC_MAX_CALLS;
+	run->window = 1;
 	run->next_ms = INT64_MAX;
 	run->is_halted = true; /* until the journals were read */
 	rc = timer_new(e->loop, on_wall, e, &run->wall);

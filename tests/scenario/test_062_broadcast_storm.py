@@ -127,8 +127,8 @@ class BroadcastStack(Stack):
 class BroadcastWeather(Weather):
     """Faults of the gateway alone; freezes beyond the lease when there is a standby."""
 
-    def __init__(self, stack, seed, events, spread):
-        blows = {"kill": 5, "freeze": 2, "term": 1, "fault": 5}
+    def __init__(self, stack, seed, events, spread, blows=None):
+        blows = blows or {"kill": 4, "kill_again": 2, "freeze": 2, "term": 1, "fault": 5}
         if stack.standby:
             blows["freeze_long"] = 1
         super().__init__(stack, seed, events, 0, blows, faults=("sms",))
@@ -244,23 +244,24 @@ def live_through(stack, weather, ids, seed):
 
 
 def journal_calls(stack):
-    """(recipients of calls nobody knows the end of, of calls that ended unknown, how many of the first)."""
-    folder, open_n, unknown_n, calls = os.path.join(stack.info["dir"], "state/notifier/journal"), 0, 0, 0
+    """(calls with a record, those of them without an end, recipients of these, recipients of calls that ended unknown)."""
+    folder, begun, ended, open_n, unknown_n = os.path.join(stack.info["dir"], "state/notifier/journal"), 0, 0, 0, 0
     for name in os.listdir(folder):
-        begun, at = {}, 0
+        calls, at = {}, 0
         with open(os.path.join(folder, name), "rb") as f:
             lines = f.read().partition(b"\0")[0].split(b"\n")
         for line in lines[:-1]:
             at += len(line) + 1
             words = line.decode().split(" ")
             if words[1] == "B":
-                begun[at] = sum(int(part.partition("+")[2] or 1) for part in words[7].split(","))
+                begun += 1
+                calls[at] = sum(int(part.partition("+")[2] or 1) for part in words[7].split(","))
             elif words[1] == "b":
-                n = begun.pop(int(words[2]))
+                n = calls.pop(int(words[2]))
+                ended += 1
                 unknown_n += n if words[3] == "12" else 0
-        open_n += sum(begun.values())
-        calls += len(begun)
-    return open_n, unknown_n, calls
+        open_n += sum(calls.values())
+    return begun, begun - ended, open_n, unknown_n
 
 
 class Outcome:
@@ -279,7 +280,7 @@ class Outcome:
         sms = patient(lambda: stack.sms_sim.get("/control/state"))
         self.receipts_lost = sms["pushes"]["lost"] + sms["receipts"]["dropped"]
         self.unheard = sms["script"]["lost"]
-        self.ended_open, self.ended_unknown, self.open_calls = journal_calls(stack)
+        _, self.open_calls, self.ended_open, self.ended_unknown = journal_calls(stack)
 
     def count(self, b):
         return collections.Counter(r["state"] for r in self.rows[b])
@@ -344,6 +345,8 @@ def judge(out, stack, weather):
     if unknown > out.ended_open + out.ended_unknown:
         wrong.append("%d are unknown, but only %d were in calls without an answer" % (
             unknown, out.ended_open + out.ended_unknown))
+    if unknown and weather and not any(weather.count[k] for k in ("kill", "freeze", "freeze_long", "refuse") + NO_ANSWER):
+        wrong.append("%d are unknown, but every request had its answer" % unknown)
     if out.open_calls > CALLS_AT_ONCE * (weather.count["kill"] + weather.count["freeze_long"] if weather else 0):
         wrong.append("%d calls have no end in the journal" % out.open_calls)
     lost_lease = weather and weather.count["freeze_long"]
@@ -355,12 +358,12 @@ def judge(out, stack, weather):
     return wrong
 
 
-def storm(stack, folder, seed, events, standby=False, done=None):
+def storm(stack, folder, seed, events, standby=False, blows=None, done=None):
     """Lives through it; DONE sees weather and outcome. Returns what is wrong."""
     ids = open_broadcasts(stack, folder, seed)
     if standby:
         stack.standby = Standby(stack)
-    weather = BroadcastWeather(stack, seed, events, SPREAD) if events else None
+    weather = BroadcastWeather(stack, seed, events, SPREAD, blows) if events else None
     try:
         meanwhile = live_through(stack, weather, ids, seed)
         out = Outcome(stack, ids, meanwhile)
@@ -411,12 +414,28 @@ def test_whoever_froze_beyond_the_lease_is_followed_by_the_other(request, tmp_pa
         assert stack.log()[0]["ev"] == "started" and any(r.get("exit") == 75 for r in stack.log())
 
 
+def test_a_call_begins_when_it_can_be_sent(request, tmp_path):
+    """One request a second: a call that has to wait for its turn is not yet in the journal, where a kill would make its
+    residents unknown. Also after a restart."""
+    with BroadcastStack(sets=settings(2)) as stack:
+        request.node.stacks = [stack]
+        open_broadcasts(stack, tmp_path, 2)
+        for second in (8, 16):
+            advance(stack, instant(second))
+            stack.wait_restart("notifier", stack.kill("notifier"))
+        advance(stack, instant(24))
+        sent = len(broadcast_requests(stack))
+        assert 8 < sent <= 24 and journal_calls(stack)[0] <= sent + 8
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument("seeds", nargs="+", type=int, help="0: no storm")
     p.add_argument("--events", type=int, default=20)
     p.add_argument("--standby", action="store_true", help="a second notifier, and freezes longer than the lease")
+    p.add_argument("--blows", default="", help="only these: kill, kill_again, freeze, term, fault, with commas")
     args = p.parse_args()
+    blows = {b: 1 for b in args.blows.split(",") if b}
     bad = 0
     for seed in args.seeds:
         began, stack = time.monotonic(), None
@@ -429,7 +448,7 @@ def main():
         with tempfile.TemporaryDirectory() as folder:
             try:
                 stack = BroadcastStack(sets=settings(seed))
-                wrong = storm(stack, pathlib.Path(folder), seed, args.events if seed else 0, args.standby, done)
+                wrong = storm(stack, pathlib.Path(folder), seed, args.events if seed else 0, args.standby, blows, done)
             except Exception as e:
                 wrong = ["%s: %s" % (type(e).__name__, e)]
         if wrong:

@@ -15,7 +15,7 @@ import time
 from stack import PATIENCE, StackError, alive
 
 PROCESSES = ("bot", "notifier", "redis", "mosquitto")
-STEP_LIMIT_S = 60
+STEP_LIMIT_S, STOP_LIMIT_S = 60, 10
 CHAT_FAULTS = ("answer_lost", "45009", "http5xx", "reset", "refuse", "slow", "half_answer")
 CHAT_ROUTES = ("*", "*", "app", "token", "g150300", "g152501")
 SMS_FAULTS = ("throttle", "code", "answer_lost", "http5xx", "reset", "refuse", "slow", "half_answer")
@@ -30,10 +30,10 @@ class Weather(threading.Thread):
         super().__init__(daemon=True)
         self.stack, self.seed, self.random = stack, seed, random.Random(seed)
         self.events, self.gap_s = events, gap_s
-        self.blows = blows or {"kill": 4, "freeze": 2, "term": 1, "fault": 5}
+        self.blows = blows or {"kill": 4, "kill_again": 1, "freeze": 2, "term": 1, "fault": 5}
         self.faults = faults
         self.over = threading.Event()
-        self.log = []
+        self.log, self.wrong = [], []
         self.count = collections.Counter()
         self.began = time.monotonic()
 
@@ -66,7 +66,28 @@ class Weather(threading.Thread):
         name = self.random.choice(("bot", "notifier"))
         self.note("stop %s" % name)
         self.count["term"] += 1
+        pid = self.stack.pid(name)
         self.signal(name, signal.SIGTERM)
+        deadline = time.monotonic() + STOP_LIMIT_S * PATIENCE
+        while pid and alive(pid):
+            if time.monotonic() > deadline:
+                self.wrong.append("%s does not end within %d s" % (name, STOP_LIMIT_S))
+                return
+            time.sleep(0.02)
+
+    def kill_again(self):
+        """The notifier, and it or its store once more while the next one reads what the journals know."""
+        old = self.stack.pid("notifier")
+        victim, delay = self.random.choice(("notifier", "redis")), self.random.expovariate(15)
+        self.note("kill notifier, and %s when the next one has lived %.3f s" % (victim, delay))
+        self.count["kill"] += 2
+        self.signal("notifier", signal.SIGKILL)
+        deadline = time.monotonic() + 5
+        while self.stack.pid("notifier") == old and time.monotonic() < deadline:
+            if self.over.wait(0.01):
+                return
+        self.over.wait(delay)
+        self.signal(victim, signal.SIGKILL)
 
     def freeze(self, name=None):
         name, seconds = name or self.random.choice(PROCESSES), self.random.choice((0.3, 0.6, 1.2, 2.5, 7))
@@ -211,7 +232,8 @@ def odd_ends(stack, weather):
         ends = re.findall(r"(\w+) ended with (-?\d+)", f.read())
     # -15: it was asked before it had a handler for it.
     polite = sum(code in ("0", "-15") for _, code in ends)
-    wrong = ["%s ended by itself with %s" % end for end in ends if end[1] not in ("-9", "0", "-15")]
+    wrong = weather.wrong[:] if weather else []
+    wrong += ["%s ended by itself with %s" % end for end in ends if end[1] not in ("-9", "0", "-15")]
     if polite > (weather.count["term"] if weather else 0):
         wrong.append("%d processes ended politely unasked" % polite)
     return wrong
