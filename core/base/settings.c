@@ -114,7 +114,7 @@ const struct conf_item settings_table[] = {
 
 	{"sms.sign", CONF_STRING, 0, NULL, 0, 64, "Signature of text messages, without brackets."},
 	{"sms.route", CONF_STRINGS, CONF_RELOAD, NULL, 1, 16,
-		"Gateways in order of preference: aliyun, tencent, mas, kannel."},
+		"Gateways in order of preference: aliyun, kannel."},
 	{"sms.unknown_wait_s", CONF_INT, 0, "600", 1, 604800,
 		"Seconds before a message without an answer may be settled by policy."},
 	{"sms.aliyun.endpoint", CONF_STRING, 0, "https://dysmsapi.aliyuncs.com", 0, 255,
@@ -231,9 +231,7 @@ static void check_routes(const struct conf *c, struct problems *p)
 	/* The setting without which a gateway on the route cannot be asked. */
 	static const struct {
 		const char *name, *needs;
-	} gateways[] = {{"aliyun", "sms.aliyun.access_key_id"},
-		{"tencent", "sms.tencent.secret_id"}, {"mas", "sms.mas.url"},
-		{"kannel", "sms.kannel.url"}};
+	} gateways[] = {{"aliyun", "sms.aliyun.access_key_id"}, {"kannel", "sms.kannel.url"}};
 	int line = conf_line(c, "sms.route");
 
 	for (size_t i = 0; i < conf_count(c, "sms.route"); i++) {
@@ -244,7 +242,7 @@ static void check_routes(const struct conf *c, struct problems *p)
 			k++;
 		if (k == ARRAY_LEN(gateways))
 			problems_error(p, conf_file(c), line,
-				"sms.route: there is no gateway \"%s\": write aliyun, tencent, mas "
+				"sms.route: this version speaks to no gateway \"%s\": write aliyun "
 				"or kannel",
 				name);
 		else if (!*conf_str(c, gateways[k].needs))

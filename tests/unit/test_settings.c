@@ -123,7 +123,7 @@ static void a_full_configuration_of_the_documented_paths_loads(void **state)
 		"    secret_file = \"k\"; ping_s = 5; hold_s = 10; },\n"
 		"    { name = \"s2\"; mode = \"webhook\"; token_file = \"k\"; aes_key_file = "
 		"\"k\"; } ); };\n"
-		"sms = { sign = \"x\"; route = [ \"aliyun\", \"tencent\", \"mas\", \"kannel\" ];\n"
+		"sms = { sign = \"x\"; route = [ \"aliyun\", \"kannel\" ];\n"
 		"  aliyun = { endpoint = \"http://127.0.0.1:9\"; region = \"r\"; access_key_id = "
 		"\"i\"; secret_file = \"k\"; rate = 9; };\n"
 		"  tencent = { endpoint = \"http://127.0.0.1:9\"; region = \"r\"; app_id = \"1\"; "
@@ -211,6 +211,11 @@ static void a_route_names_gateways_that_are_configured(void **state)
 
 	assert_problem(f, "sms = { sign = \"x\"; route = [ \"pigeon\" ]; };\n", 1,
 		"no gateway \"pigeon\"");
+	/* Their settings are known, their protocols not yet. */
+	assert_problem(f,
+		"sms = { sign = \"x\"; route = [ \"tencent\" ]; tencent = { secret_id = \"x\"; "
+		"}; };\n",
+		1, "no gateway \"tencent\"");
 	assert_problem(f, "sms = { sign = \"x\"; route = [ \"kannel\" ]; };\n", 1,
 		"sms.kannel.url is not set");
 	load_good(f,

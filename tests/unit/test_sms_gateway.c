@@ -274,18 +274,14 @@ static void the_first_of_the_route_is_picked(void **state)
 
 static void a_configuration_that_can_never_work_is_refused(void **state)
 {
-	static const char *const bad[] = {"route = [ \"aliyun\", \"aliyun\" ];",
-		"route = [ \"tencent\" ]; tencent = { secret_id = \"x\"; };"};
 	struct gateways *g;
 	struct sw_err err;
 	struct conf *c;
 
 	(void)state;
-	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
-		c = conf_of(bad[i], "");
-		assert_int_equal(gateways_create(f.loop, c, f.metrics, &g, &err), SW_ECONF);
-		conf_free(c);
-	}
+	c = conf_of("route = [ \"aliyun\", \"aliyun\" ];", "");
+	assert_int_equal(gateways_create(f.loop, c, f.metrics, &g, &err), SW_ECONF);
+	conf_free(c);
 	/* The secret goes between the check of the file and its reading. */
 	c = conf_of("route = [ \"kannel\" ];", "");
 	assert_int_equal(remove(test_path("secret")), 0);
