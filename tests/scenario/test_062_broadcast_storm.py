@@ -84,6 +84,7 @@ class Standby:
                     self.start()
 
     def end(self):
+        """Twice is harmless."""
         self.over.set()
         self.keeper.join()
         if self.child.poll() is None:
@@ -122,6 +123,11 @@ class BroadcastStack(Stack):
         if self.standby:
             self.standby.end()
         super().stop()
+
+    def _end(self):
+        if self.standby:
+            self.standby.end()
+        super()._end()
 
 
 class BroadcastWeather(Weather):
