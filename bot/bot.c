@@ -1,8 +1,7 @@
 /*
- * bot/bot.c: construction, reload and end of the edge.
+ * bot/bot.c: construction and end of the edge.
  *
- * Reload changes keys, limits and the log level, never which destinations there are: their queues hold
- * messages. An end waits for requests in flight, because each one cut off becomes an "unknown".
+ * An end waits for requests in flight, because each one cut off becomes an "unknown".
  */
 #include <errno.h>
 #include <inttypes.h>
@@ -12,89 +11,23 @@
 #include <string.h>
 #include <unistd.h>
 
-#include "bot/bot.h"
-#include "bot/bridge.h"
-#include "bot/ingress/honour_page.h"
-#include "bot/ingress/pages.h"
-#include "bot/ingress/route.h"
+#include "bot/bot_internal.h"
 #include "bot/secret.h"
 #include "bot/sms_tokens.h"
-#include "bot/wecom/app_message.h"
-#include "bot/wecom/robot.h"
 #include "core/base/file.h"
 #include "core/base/log.h"
-#include "core/base/settings.h"
 #include "core/base/text.h"
-#include "core/io/health.h"
-#include "core/io/http_client.h"
-#include "core/io/http_server.h"
-#include "core/io/timer.h"
 
 enum {
 	STOP_PATIENCE_MS = 8000,
 	STOP_POLL_MS = 20,
 	TICK_MS = 5000,
-	FORMER_KEYS_MS = 3600000, /* former callback keys stay good for an hour after a reload */
-	ROBOT_PER_MINUTE = 18,    /* WeCom takes 20 (document 91770) */
-	MEMBER_PER_MINUTE = 30,   /* more are dropped without a word (document 90236) */
-	MEMBER_PER_HOUR = 1000,
 	PROXY_CONNECTIONS = 500,
-	MINUTE_MS = 60000,
-	HOUR_MS = 3600000,
-};
-
-struct robot_dest {
-	struct robot *robot;
-};
-
-struct app_dest {
-	struct wecom_token *token;
-	struct app *app;
-};
-
-/* A callback endpoint and the place of its settings. */
-struct endpoint {
-	struct wecom_callback *callback;
-	const char *list; /* "wecom.apps" or "wecom.smart_robots" */
-	char name[40];
-};
-
-struct bot {
-	struct conf *conf;
-	char *conf_file;
-	struct clock clock;
-	struct loop *loop;
-	struct metrics *metrics;
-	struct health *health;
-	struct http_client *http;
-	struct bridge *bridge;
-	struct spool *spool;
-	struct attempts *attempts;
-	struct limit *limit;
-	struct route *route;
-	struct sms_callbacks *sms;
-	struct pages *pages;
-	struct honour_page *honour_page;
-	struct http_server *server;
-	struct timer *tick, *stop;
-
-	struct robot_dest *robots;
-	size_t n_robots;
-	struct app_dest *apps;
-	size_t n_apps;
-	struct outq **queues; /* the robots' first, then the applications' */
-	size_t n_queues;
-	struct endpoint *endpoints;
-	size_t n_endpoints;
-
-	bool is_stopping;
-	int64_t stop_at_ms; /* monotonic: patience ends */
-	int open_parts;     /* spool, attempts, broker: being closed */
 };
 
 /* ---- small things --------------------------------------------------------------------------------- */
 
-static char *state_path(const struct conf *c, const char *name)
+char *bot_state_path(const struct conf *c, const char *name)
 {
 	struct buf b;
 	char *path;
@@ -113,126 +46,12 @@ static int64_t log_now(void *ctx)
 	return clock_now_ms(&b->clock);
 }
 
-static void set_log_level(struct bot *b)
+void bot_set_log_level(struct bot *b)
 {
 	enum log_level level;
 
 	if (log_level_parse(conf_str(b->conf, "log.level"), &level) == 0)
 		log_setup(level, log_now, b);
-}
-
-/* ---- destinations ----------------------------------------------------------------------------------- */
-
-static int open_queue(struct bot *b, const char *channel, const char *route,
-	const struct sender *sender, const struct pace_limit limits[PACE_LIMITS], bool per_member,
-	struct sw_err *err)
-{
-	struct outq_opts opts = {.channel = channel,
-		.route = route,
-		.is_paced_per_member = per_member,
-		.sender = *sender,
-		.attempts = b->attempts,
-		.on_verdict = bridge_verdict,
-		.on_change = bridge_changed,
-		.ctx = b->bridge};
-	int rc;
-
-	memcpy(opts.limits, limits, sizeof(opts.limits));
-	rc = outq_create(b->loop, &opts, &b->queues[b->n_queues]);
-	if (rc < 0)
-		return err_set(err, rc, "%s %s: %s", channel, route, err_name(rc));
-	b->n_queues++;
-	return 0;
-}
-
-static int open_robot(struct bot *b, size_t i, struct sw_err *err)
-{
-	static const struct pace_limit limits[PACE_LIMITS] = {{ROBOT_PER_MINUTE, MINUTE_MS}};
-	const struct conf *c = b->conf;
-	struct robot_dest *r = &b->robots[i];
-	struct sender sender;
-	struct buf key;
-	int rc;
-
-	buf_init(&key, SECRET_MAX);
-	rc = secret_read(c, "wecom.robots", i, "key_file", &key, err);
-	if (rc == 0)
-		rc = robot_create(b->http, conf_str(c, "wecom.api_base"),
-			conf_str(c, "outbound.mid_header"), buf_str(&key), &r->robot, err);
-	secret_fini(&key);
-	if (rc < 0)
-		return rc;
-	b->n_robots = i + 1;
-	sender = robot_sender(r->robot);
-	return open_queue(
-		b, "robot", conf_strf(c, "wecom.robots[%zu].name", i), &sender, limits, false, err);
-}
-
-static int open_token(struct bot *b, size_t i, struct wecom_token **ret, struct sw_err *err)
-{
-	const struct conf *c = b->conf;
-	char name[64]; /* a name has at most 32 characters */
-	struct buf secret;
-	char *file;
-	int rc;
-
-	(void)snprintf(
-		name, sizeof(name), "token-%s.json", conf_strf(c, "wecom.apps[%zu].name", i));
-	file = state_path(c, name);
-	buf_init(&secret, SECRET_MAX);
-	rc = secret_read(c, "wecom.apps", i, "secret_file", &secret, err);
-	if (rc == 0) {
-		rc = file ? wecom_token_create(b->loop, b->http, conf_str(c, "wecom.api_base"),
-				    conf_strf(c, "wecom.apps[%zu].corp_id", i), buf_str(&secret),
-				    file, ret)
-			  : -ENOMEM;
-		if (rc < 0)
-			err_set(err, rc, "out of memory");
-	}
-	secret_fini(&secret);
-	free(file);
-	return rc;
-}
-
-static int open_app(struct bot *b, size_t i, struct sw_err *err)
-{
-	static const struct pace_limit limits[PACE_LIMITS] = {
-		{MEMBER_PER_MINUTE, MINUTE_MS}, {MEMBER_PER_HOUR, HOUR_MS}};
-	const struct conf *c = b->conf;
-	struct app_dest *a = &b->apps[i];
-	struct sender sender;
-	int rc = open_token(b, i, &a->token, err);
-
-	if (rc < 0)
-		return rc;
-	b->n_apps = i + 1;
-	rc = app_create(b->http, a->token, conf_str(c, "wecom.api_base"),
-		conf_str(c, "outbound.mid_header"), conf_intf(c, "wecom.apps[%zu].agent_id", i),
-		&a->app);
-	if (rc < 0)
-		return err_set(err, rc, "out of memory");
-	sender = app_sender(a->app);
-	return open_queue(
-		b, "app", conf_strf(c, "wecom.apps[%zu].name", i), &sender, limits, true, err);
-}
-
-static int open_destinations(struct bot *b, struct sw_err *err)
-{
-	size_t robots = conf_count(b->conf, "wecom.robots"),
-	       apps = conf_count(b->conf, "wecom.apps");
-	const struct http_client_opts http = {.max_connections = 64, .max_per_host = 48};
-	int rc = http_client_create(b->loop, &http, &b->http);
-
-	b->robots = calloc(robots + 1, sizeof(*b->robots));
-	b->apps = calloc(apps + 1, sizeof(*b->apps));
-	b->queues = calloc(robots + apps + 1, sizeof(*b->queues));
-	if (rc < 0 || !b->robots || !b->apps || !b->queues)
-		return err_set(err, rc < 0 ? rc : -ENOMEM, "cannot open the destinations");
-	for (size_t i = 0; rc == 0 && i < robots; i++)
-		rc = open_robot(b, i, err);
-	for (size_t i = 0; rc == 0 && i < apps; i++)
-		rc = open_app(b, i, err);
-	return rc;
 }
 
 /* ---- callbacks ------------------------------------------------------------------------------------------ */
@@ -383,8 +202,8 @@ static int open_stores(struct bot *b, struct sw_err *err)
 {
 	const struct conf *c = b->conf;
 	struct seal_key key;
-	char *folder = state_path(c, "");
-	char *spool = state_path(c, "spool.log"), *journal = state_path(c, "journal.log");
+	char *folder = bot_state_path(c, "");
+	char *spool = bot_state_path(c, "spool.log"), *journal = bot_state_path(c, "journal.log");
 	int rc = folder && spool && journal ? 0 : err_set(err, -ENOMEM, "out of memory");
 
 	if (rc == 0)
@@ -521,7 +340,7 @@ static int open_base(struct bot *b, struct sw_err *err)
 		clock_init_simulated(&b->clock, conf_int(c, "simulation_start"));
 	else
 		clock_init_real(&b->clock);
-	set_log_level(b);
+	bot_set_log_level(b);
 	rc = loop_create(&b->clock, &b->loop);
 	if (rc == 0)
 		rc = metrics_create(&b->metrics);
@@ -576,7 +395,7 @@ int bot_open(struct conf *conf, struct bot **ret, struct sw_err *err)
 	if (rc == 0)
 		rc = open_stores(b, err);
 	if (rc == 0)
-		rc = open_destinations(b, err);
+		rc = bot_open_destinations(b, err);
 	if (rc == 0) {
 		attempts_each_tried(b->attempts, restore_pace, b);
 		rc = open_bridge(b, err);
@@ -599,105 +418,6 @@ int bot_open(struct conf *conf, struct bot **ret, struct sw_err *err)
 	on_tick(b);
 	*ret = b;
 	return 0;
-}
-
-/* ---- reload ----------------------------------------------------------------------------------------------- */
-
-/* Index of the entry of LIST with NAME in C, or -1: names may have moved in the file. */
-static long find_by_name(const struct conf *c, const char *list, const char *name)
-{
-	for (size_t i = 0; i < conf_count(c, list); i++) {
-		if (strcmp(conf_strf(c, "%s[%zu].name", list, i), name) == 0)
-			return (long)i;
-	}
-	return -1;
-}
-
-static void keep_old(const char *list, const char *name, const struct sw_err *err)
-{
-	LOG_ERROR("reload_kept_old", "setting=%s route=%s err=%s", list, name, err->text);
-}
-
-static void reload_robot(struct bot *b, const struct conf *c, size_t i)
-{
-	const char *name = outq_route(b->queues[i]);
-	long at = find_by_name(c, "wecom.robots", name);
-	struct sw_err err = {.text = "it is not in the file any more"};
-	struct buf key;
-
-	buf_init(&key, SECRET_MAX);
-	if (at < 0 || secret_read(c, "wecom.robots", (size_t)at, "key_file", &key, &err) < 0 ||
-		robot_set_key(b->robots[i].robot, buf_str(&key), &err) < 0)
-		keep_old("wecom.robots", name, &err);
-	secret_fini(&key);
-}
-
-static void reload_app(struct bot *b, const struct conf *c, size_t i)
-{
-	const char *name = outq_route(b->queues[b->n_robots + i]);
-	long at = find_by_name(c, "wecom.apps", name);
-	struct sw_err err = {.text = "it is not in the file any more"};
-	struct buf secret;
-
-	buf_init(&secret, SECRET_MAX);
-	if (at < 0 || secret_read(c, "wecom.apps", (size_t)at, "secret_file", &secret, &err) < 0 ||
-		wecom_token_set_secret(b->apps[i].token, buf_str(&secret)) < 0)
-		keep_old("wecom.apps", name, &err);
-	secret_fini(&secret);
-}
-
-static void reload_endpoint(struct bot *b, const struct conf *c, struct endpoint *e)
-{
-	long at = find_by_name(c, e->list, e->name);
-	struct sw_err err = {.text = "it is not in the file any more"};
-	struct buf token, key;
-
-	buf_init(&token, SECRET_MAX);
-	buf_init(&key, SECRET_MAX);
-	if (at < 0 || secret_read(c, e->list, (size_t)at, "token_file", &token, &err) < 0 ||
-		secret_read(c, e->list, (size_t)at, "aes_key_file", &key, &err) < 0 ||
-		wecom_callback_set_keys(e->callback, buf_str(&token), buf_str(&key),
-			clock_now_ms(&b->clock) + FORMER_KEYS_MS, &err) < 0)
-		keep_old(e->list, e->name, &err);
-	secret_fini(&token);
-	secret_fini(&key);
-}
-
-static void reload_sms_tokens(struct bot *b, const struct conf *c)
-{
-	struct sw_err err = {0};
-
-	if (sms_tokens_load(c, b->sms, clock_now_ms(&b->clock) + FORMER_KEYS_MS, &err) < 0)
-		keep_old("sms.callback_tokens", "", &err);
-}
-
-static void reload(struct bot *b)
-{
-	struct problems problems;
-	struct conf *c = NULL;
-
-	problems_init(&problems);
-	if (settings_load(b->conf_file, &problems, &c) < 0) {
-		problems_print(&problems, stderr);
-		LOG_ERROR("reload_refused", "file=%s errors=%zu", b->conf_file, problems.n_errors);
-		problems_fini(&problems);
-		return;
-	}
-	problems_fini(&problems);
-	for (size_t i = 0; i < b->n_robots; i++)
-		reload_robot(b, c, i);
-	for (size_t i = 0; i < b->n_apps; i++)
-		reload_app(b, c, i);
-	for (size_t i = 0; i < b->n_endpoints; i++)
-		reload_endpoint(b, c, &b->endpoints[i]);
-	reload_sms_tokens(b, c);
-	limit_set(b->limit, conf_int(c, "http.rate_per_ip"));
-	conf_free(b->conf);
-	b->conf = c;
-	set_log_level(b);
-	for (size_t i = 0; i < b->n_queues; i++)
-		outq_release(b->queues[i], OUTQ_HOLD_CONFIG);
-	LOG_INFO("reloaded", "file=%s", b->conf_file);
 }
 
 /* ---- the end ------------------------------------------------------------------------------------------------ */
@@ -772,7 +492,7 @@ static void on_signal(void *ctx, int signum)
 	struct bot *b = ctx;
 
 	if (signum == SIGHUP && !b->is_stopping)
-		reload(b);
+		bot_reload(b);
 	else if (signum != SIGHUP)
 		stop(b);
 }
