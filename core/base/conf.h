@@ -27,7 +27,10 @@ enum conf_type {
 	CONF_STRINGS,  /* array of strings */
 };
 
-enum { CONF_REQUIRED = 1, CONF_RELOAD = 2 };
+enum {
+	CONF_REQUIRED = 1,
+	CONF_RELOAD = 2, /* the bot takes it over on SIGHUP; all else is read at start */
+};
 
 struct conf_item {
 	const char *path;

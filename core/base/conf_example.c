@@ -109,8 +109,9 @@ void conf_print_example(const struct conf_item *items, size_t n, FILE *out)
 		const char *name = enter(&p, items[i].path);
 
 		indent(&p);
-		fprintf(out, "%s%s%s\n", p.lists > 0 ? "" : "# ", items[i].help,
-			items[i].flags & CONF_REQUIRED ? " (required)" : "");
+		fprintf(out, "%s%s%s%s\n", p.lists > 0 ? "" : "# ", items[i].help,
+			items[i].flags & CONF_REQUIRED ? " (required)" : "",
+			items[i].flags & CONF_RELOAD ? " (again on SIGHUP of the bot)" : "");
 		indent(&p);
 		if (!items[i].def && p.lists == 0)
 			fputs("# ", out);

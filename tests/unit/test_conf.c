@@ -326,7 +326,7 @@ static void the_example_names_every_setting_and_loads(void **state)
 		{"g.b", CONF_INT, 0, "5", 0, 0, "Second."},
 		{"g.h.c", CONF_BOOL, 0, "true", 0, 0, "Third."},
 		{"g.l[].name", CONF_STRING, CONF_REQUIRED, NULL, 0, 0, "a name"},
-		{"g.d", CONF_DURATION, 0, "30s", 0, 0, "Fourth."},
+		{"g.d", CONF_DURATION, CONF_RELOAD, "30s", 0, 0, "Fourth."},
 		{"k", CONF_SECRET, 0, NULL, 0, 0, "Fifth."},
 		{"w", CONF_STRINGS, 0, NULL, 0, 0, "Sixth."},
 	};
@@ -340,6 +340,7 @@ static void the_example_names_every_setting_and_loads(void **state)
 	fclose(out);
 	assert_non_null(strstr(text, "# First.\na = \"x\";\n"));
 	assert_non_null(strstr(text, "name = \"\";"));
+	assert_non_null(strstr(text, "# Fourth. (again on SIGHUP of the bot)\n"));
 	assert_int_equal(file_write(f->file, 0644, text, len, NULL), 0);
 	rc = conf_load(f->file, no_required, ARRAY_LEN(no_required), &f->p, &f->c);
 	if (rc < 0) {
